@@ -1,0 +1,2 @@
+//! Tells waiting imapd processes that a mailbox changed.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! IMAP4rev1 server.
+#![forbid(unsafe_code)]

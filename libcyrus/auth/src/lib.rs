@@ -1,0 +1,2 @@
+//! Who, and may they: userid, groups, the one authorisation gate.
+#![forbid(unsafe_code)]

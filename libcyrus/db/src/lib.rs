@@ -1,0 +1,2 @@
+//! Cyrusdb: twoskip, skiplist, flat, quotalegacy.
+#![forbid(unsafe_code)]

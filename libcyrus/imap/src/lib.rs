@@ -1,0 +1,2 @@
+//! What a client sees of a mailbox: view, search.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Peers: buffered stream, TLS, SASL, telemetry, tokens, local datagrams.
+#![forbid(unsafe_code)]

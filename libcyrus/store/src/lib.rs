@@ -1,0 +1,2 @@
+//! Mailboxes on disk.
+#![forbid(unsafe_code)]

@@ -1,0 +1,7 @@
+//! The kernel: maps, locks, descriptors, processes, signals, sockets, libsasl2, syslog.
+//!
+//! All `unsafe` of the project lives in this crate, each block with its SAFETY line; every
+//! other crate forbids it.
+
+pub mod lock;
+pub mod map;

@@ -1,0 +1,2 @@
+//! LMTP delivery into mailboxes.
+#![forbid(unsafe_code)]

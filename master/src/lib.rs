@@ -1,0 +1,2 @@
+//! The prefork parent.
+#![forbid(unsafe_code)]

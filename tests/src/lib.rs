@@ -1,0 +1,2 @@
+//! Harness and live tests.
+#![forbid(unsafe_code)]

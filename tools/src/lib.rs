@@ -1,0 +1,2 @@
+//! Administrators' programs, one executable under many names.
+#![forbid(unsafe_code)]
