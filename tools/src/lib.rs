@@ -1,2 +1,67 @@
 //! Administrators' programs, one executable under many names.
+//!
+//! Every tool is a row of [`TOOLS`] and a file of its own. Installing makes a link `NAME -> cyrus-tools` per row;
+//! without links `cyrus-tools NAME args...` does the same.
 #![forbid(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::Path;
+
+mod cyr_buildinfo;
+mod cyr_info;
+mod mkimap;
+
+/// How a tool was called.
+#[derive(Debug)]
+pub struct Call {
+    /// argv[0] as given, for messages that begin with it.
+    pub prog: OsString,
+    /// The arguments behind the tool's name.
+    pub args: Vec<OsString>,
+}
+
+/// One program of the package.
+#[derive(Debug)]
+pub struct Tool {
+    /// Its name in the file system.
+    pub name: &'static str,
+    /// One line saying what it is for.
+    pub about: &'static str,
+    /// Does the work; returns the exit code.
+    pub run: fn(&Call) -> i32,
+}
+
+/// Every program this executable can be, by name.
+pub const TOOLS: &[Tool] = &[
+    Tool { name: "cyr_buildinfo", about: "tell what is built in", run: cyr_buildinfo::run },
+    Tool { name: "cyr_info", about: "show the configuration and what the server does", run: cyr_info::run },
+    Tool { name: "mkimap", about: "make configuration and partition directories", run: mkimap::run },
+];
+
+/// Runs the tool named by argv[0] or, under another name, by the first argument. Returns the exit code.
+pub fn main(argv: Vec<OsString>) -> i32 {
+    let mut argv = argv.into_iter();
+    let prog = argv.next().unwrap_or_default();
+    if let Some(tool) = find(base_name(&prog)) {
+        return (tool.run)(&Call { prog, args: argv.collect() });
+    }
+    let name = argv.next().unwrap_or_default();
+    if let Some(tool) = find(&name) {
+        return (tool.run)(&Call { prog: name, args: argv.collect() });
+    }
+    let mut out = String::from("usage: cyrus-tools NAME [arguments]; NAME is one of\n");
+    for tool in TOOLS {
+        out.push_str(&format!("  {:<20} {}\n", tool.name, tool.about));
+    }
+    let _ = std::io::stderr().write_all(out.as_bytes());
+    libcyrus::base::exit::EX_USAGE
+}
+
+fn base_name(prog: &OsStr) -> &OsStr {
+    Path::new(prog).file_name().unwrap_or(prog)
+}
+
+fn find(name: &OsStr) -> Option<&'static Tool> {
+    TOOLS.iter().find(|tool| tool.name == name)
+}
