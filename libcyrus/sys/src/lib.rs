@@ -3,5 +3,9 @@
 //! All `unsafe` of the project lives in this crate, each block with its SAFETY line; every
 //! other crate forbids it.
 
+pub mod addrinfo;
+pub mod localtime;
 pub mod lock;
 pub mod map;
+pub mod privilege;
+pub mod spawn;
