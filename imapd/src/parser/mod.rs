@@ -1,0 +1,84 @@
+//! Bytes to [`Command`](crate::command::Command); no store type is known here.
+//!
+//! `lexer` tokens | one file per family of commands. A function gets the lexer behind the
+//! command's name and must end at the line's end; texts of refusals are C's.
+
+pub mod acl;
+pub mod append;
+pub mod auth;
+pub mod fetch;
+pub mod lexer;
+pub mod list;
+pub mod mailbox;
+pub mod messages;
+pub mod quota;
+pub mod search;
+pub mod status;
+pub mod store;
+
+use crate::command::{Command, Sequence};
+use lexer::{Bad, Lexer};
+
+/// A command without arguments.
+///
+/// # Errors
+/// [`Bad::Extra`] when something follows.
+pub fn bare(lexer: &mut Lexer<'_>, command: Command) -> Result<Command, Bad> {
+    lexer.end()?;
+    Ok(command)
+}
+
+/// Parses a sequence set (RFC 3501 9); `None` when it is none.
+#[must_use]
+pub fn sequence(text: &[u8]) -> Option<Sequence> {
+    let number = |part: &[u8]| -> Option<Option<u32>> {
+        match part {
+            b"*" => Some(None),
+            [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
+                std::str::from_utf8(part).ok()?.parse().ok().map(Some)
+            }
+            _ => None,
+        }
+    };
+    text.split(|&b| b == b',')
+        .map(|range| match range.iter().position(|&b| b == b':') {
+            None => number(range).map(|n| (n, n)),
+            Some(at) => Some((number(range.get(..at)?)?, number(range.get(at + 1..)?)?)),
+        })
+        .collect::<Option<Vec<_>>>()
+        .map(Sequence)
+}
+
+/// The sequence set that the message commands begin with, up to and including the space behind it.
+fn sequence_argument(lexer: &mut Lexer<'_>) -> Result<Sequence, Bad> {
+    lexer.space()?;
+    let word = lexer.word()?;
+    match lexer.peek()? {
+        Some(b'\r') => Err(Bad::Missing),
+        Some(b' ') => {
+            let set = sequence(&word).ok_or(Bad::Sequence)?;
+            lexer.space()?;
+            Ok(set)
+        }
+        _ => Err(Bad::Sequence),
+    }
+}
+
+/// An octet string for an error text.
+fn shown(text: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_set_is_ranges_of_numbers_and_stars() {
+        assert_eq!(sequence(b"1"), Some(Sequence(vec![(Some(1), Some(1))])));
+        assert_eq!(sequence(b"2,4:*"), Some(Sequence(vec![(Some(2), Some(2)), (Some(4), None)])));
+        for bad in [&b""[..], b"0", b"1,", b"1:", b":2", b"a", b"1:2:3", b"4294967296", b"01"] {
+            assert_eq!(sequence(bad), None, "{bad:?}");
+        }
+    }
+}
