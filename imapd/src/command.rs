@@ -21,7 +21,10 @@ pub enum Ids {
 
 /// One client command.
 #[derive(Debug, PartialEq)]
-#[allow(missing_docs, reason = "each variant is the command of the same name in RFC 3501 or the RFC its parser names")]
+#[allow(
+    missing_docs,
+    reason = "each variant is the command of the same name in RFC 3501 or the RFC its parser names"
+)]
 pub enum Command {
     Append { mailbox: Vec<u8> },
     Authenticate { mechanism: Vec<u8>, initial: Option<Vec<u8>> },
@@ -111,13 +114,27 @@ pub struct FetchRequest {
 
 /// One FETCH item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the items of RFC 3501 6.4.5, RFC 3516, 7162, 8474, 8514 and C's own by their names")]
+#[allow(
+    missing_docs,
+    reason = "the items of RFC 3501 6.4.5, RFC 3516, 7162, 8474, 8514 and C's own by their names"
+)]
 pub enum FetchItem {
-    Binary { section: Vec<u8>, peek: bool, partial: Option<Partial> },
-    BinarySize { section: Vec<u8> },
+    Binary {
+        section: Vec<u8>,
+        peek: bool,
+        partial: Option<Partial>,
+    },
+    BinarySize {
+        section: Vec<u8>,
+    },
     Body,
     /// `BODY[section]`, `section` without brackets; header field names are apart.
-    BodySection { section: Vec<u8>, fields: Option<Fields>, peek: bool, partial: Option<Partial> },
+    BodySection {
+        section: Vec<u8>,
+        fields: Option<Fields>,
+        peek: bool,
+        partial: Option<Partial>,
+    },
     BodyStructure,
     CreatedModSeq,
     DigestSha1,
@@ -129,14 +146,21 @@ pub enum FetchItem {
     LastUpdated,
     ModSeq,
     /// RFC822, RFC822.PEEK
-    Rfc822 { peek: bool },
+    Rfc822 {
+        peek: bool,
+    },
     Rfc822FileSize,
     Rfc822Header,
     /// RFC822.HEADER.LINES and .NOT
-    Rfc822HeaderLines { names: Vec<Vec<u8>>, not: bool },
+    Rfc822HeaderLines {
+        names: Vec<Vec<u8>>,
+        not: bool,
+    },
     Rfc822Sha1,
     Rfc822Size,
-    Rfc822Text { peek: bool },
+    Rfc822Text {
+        peek: bool,
+    },
     SaveDate,
     ThreadId,
     Uid,
@@ -203,7 +227,10 @@ pub enum StatusItem {
 
 /// LIST, LSUB, XLIST and their extended forms (RFC 3501, 5258, 5819, 6154, 8440).
 #[derive(Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is one option word of RFC 5258 and independent of the others")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is one option word of RFC 5258 and independent of the others"
+)]
 pub struct ListRequest {
     /// An extended form was used: patterns in parentheses, selection or return options.
     pub extended: bool,

@@ -434,7 +434,8 @@ impl<'a> Lexer<'a> {
         let mut value: Option<u64> = None;
         while let Some(digit @ b'0'..=b'9') = self.peek()? {
             self.take()?;
-            let next = value.unwrap_or(0).checked_mul(10).and_then(|v| v.checked_add(u64::from(digit - b'0')));
+            let next =
+                value.unwrap_or(0).checked_mul(10).and_then(|v| v.checked_add(u64::from(digit - b'0')));
             match next {
                 Some(v) if v <= most => value = Some(v),
                 _ => return Err(Bad::Stop(Stop::Fatal("num too big"))),
@@ -460,9 +461,9 @@ fn is_delimiter(octet: u8) -> bool {
 #[must_use]
 pub fn is_atom(text: &[u8]) -> bool {
     !text.is_empty()
-        && text.iter().all(|&b| {
-            b > b' ' && b < 0x7f && !matches!(b, b'{' | b'(' | b')' | b'"' | b'%' | b'*' | b'\\')
-        })
+        && text
+            .iter()
+            .all(|&b| b > b' ' && b < 0x7f && !matches!(b, b'{' | b'(' | b')' | b'"' | b'%' | b'*' | b'\\'))
 }
 
 #[cfg(test)]

@@ -29,9 +29,8 @@ pub fn list(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
         selection(lexer, &mut list)?;
         lexer.eat(b' ')?;
     }
-    list.reference = lexer
-        .astring()?
-        .ok_or_else(|| Bad::text("Missing required argument to List: reference name"))?;
+    list.reference =
+        lexer.astring()?.ok_or_else(|| Bad::text("Missing required argument to List: reference name"))?;
     if !lexer.eat(b' ')? {
         return Err(Bad::text("Missing required argument to List: mailbox pattern"));
     }

@@ -263,7 +263,9 @@ impl Arguments<'_, '_> {
             Some(b'"') => self.lexer.quoted_only()?,
             _ => Some(self.lexer.word()?),
         };
-        text.as_deref().and_then(crate::date::search_day).ok_or_else(|| Bad::text("Invalid date in Search command"))
+        text.as_deref()
+            .and_then(crate::date::search_day)
+            .ok_or_else(|| Bad::text("Invalid date in Search command"))
     }
 }
 
@@ -286,14 +288,20 @@ mod tests {
     fn keys_nest_and_take_their_arguments() {
         use SearchKey as K;
         check("ALL", Ok(&[K::All]));
-        check("RETURN (MIN COUNT) 1:* UNSEEN", Ok(&[
-            K::Sequence(crate::command::Sequence(vec![(Some(1), None)])),
-            K::Not(Box::new(K::Flag(SystemFlag::Seen))),
-        ]));
-        check("OR (ALL) NOT KEYWORD x", Ok(&[K::Or(
-            Box::new(K::And(vec![K::All])),
-            Box::new(K::Not(Box::new(K::Keyword(b"x".to_vec())))),
-        )]));
+        check(
+            "RETURN (MIN COUNT) 1:* UNSEEN",
+            Ok(&[
+                K::Sequence(crate::command::Sequence(vec![(Some(1), None)])),
+                K::Not(Box::new(K::Flag(SystemFlag::Seen))),
+            ]),
+        );
+        check(
+            "OR (ALL) NOT KEYWORD x",
+            Ok(&[K::Or(
+                Box::new(K::And(vec![K::All])),
+                Box::new(K::Not(Box::new(K::Keyword(b"x".to_vec())))),
+            )]),
+        );
         check("CHARSET utf-8 SUBJECT {3+}\r\na b", Ok(&[K::Text(TextField::Subject, b"a b".to_vec())]));
         check("MODSEQ \"/flags/\\\\draft\" all 7", Ok(&[K::ModSeq(7)]));
     }

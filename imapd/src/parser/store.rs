@@ -43,7 +43,7 @@ fn request(lexer: &mut Lexer<'_>, name: &str) -> Result<StoreRequest, Bad> {
 }
 
 fn modifiers(lexer: &mut Lexer<'_>, name: &str) -> Result<u64, Bad> {
-    let mut unchanged_since = 0;
+    let mut unchanged_since;
     loop {
         let word = lexer.keyword()?;
         if word != b"UNCHANGEDSINCE" {
