@@ -1,0 +1,15 @@
+//! How messages get into mailboxes.
+//!
+//! A message is staged once (`stage.rs`: written, hashed, parsed, no lock held), then appended to
+//! one mailbox ([`AppendTxn`]) or to many ([`DeliveryBatch`]); docs/durability.md argues, write by
+//! write, why what was acknowledged survives a power cut.
+
+mod delivery;
+mod parse;
+mod stage;
+mod txn;
+
+pub use delivery::{Delivered, DeliveryBatch};
+pub use parse::ParsedMessage;
+pub use stage::{Stage, Staged};
+pub use txn::{AppendTxn, Appended, AppendParams};

@@ -1,0 +1,1 @@
+//! Moving messages to the archive partition.

@@ -1,0 +1,1 @@
+//! Crossing versions of cyrus.index (reference/mailbox-files.md 4.1).

@@ -1,0 +1,45 @@
+//! One mailbox on disk.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`location`] | where its files are |
+//! | [`header`] | cyrus.header: name, uniqueid, quota root, ACL, keyword names |
+//! | [`index`] | cyrus.index: header, records, versions |
+//! | [`cache`] | cyrus.cache: envelope, structure, search text of each message |
+//! | [`spool`] | message files |
+//! | `open` | [`Mailbox`] and its [`IndexGuard`] |
+//! | `change` | what a session changed, and the order in which it is written |
+//! | `expunge`, `repack`, `archive`, `life`, [`reconstruct`] | the longer operations |
+//!
+//! A selected mailbox keeps a [`Mailbox`], which holds the shared name lock. For each command the
+//! session takes the user lock, then the index lock, and lets both go before it speaks:
+//!
+//! ```ignore
+//! let user = mailbox.lock_user(Mode::Shared)?;
+//! let index = mailbox.lock_index(&user, Mode::Shared)?;
+//! for record in index.records() { .. }
+//! ```
+
+mod archive;
+pub mod cache;
+mod change;
+pub mod disk;
+mod expunge;
+pub mod header;
+pub mod index;
+mod life;
+pub mod location;
+mod open;
+pub mod reconstruct;
+mod repack;
+pub mod spool;
+
+pub use change::{Changed, QuotaUse, Touch};
+pub use expunge::{ExpungeOutcome, UnlinkMark};
+pub use header::{FlagLimit, MailboxHeader};
+pub use index::{
+    IndexHeader, InternalFlags, MailboxOptions, Record, RecordView, SystemFlags, UserFlags, Version,
+};
+pub use life::{CreateParams, Renamed};
+pub use location::Location;
+pub use open::{Cleanup, IndexGuard, Mailbox, Records};
