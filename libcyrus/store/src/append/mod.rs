@@ -12,4 +12,4 @@ mod txn;
 pub use delivery::{Delivered, DeliveryBatch};
 pub use parse::ParsedMessage;
 pub use stage::{Stage, Staged};
-pub use txn::{AppendTxn, Appended, AppendParams};
+pub use txn::{AppendParams, AppendTxn, Appended};

@@ -178,8 +178,7 @@ impl Registry {
         indexes.retain(|_, weak| weak.strong_count() > 0);
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let inode = file.metadata()?.ino();
-        let opened =
-            Arc::new(IndexFile { file, path: path.to_path_buf(), inode, locked: Mutex::new(false) });
+        let opened = Arc::new(IndexFile { file, path: path.to_path_buf(), inode, locked: Mutex::new(false) });
         indexes.insert(path.to_path_buf(), Arc::downgrade(&opened));
         Ok(opened)
     }

@@ -65,7 +65,8 @@ impl Disk {
     /// # Errors
     /// `Io`.
     pub fn create(&self, path: &Path) -> Result<File> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o666).open(path);
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o666).open(path);
         let file = file.map_err(|e| Error::io("create", path, e))?;
         self.note(|| Step::Create(path.to_path_buf()));
         Ok(file)

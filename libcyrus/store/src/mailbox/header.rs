@@ -110,9 +110,10 @@ impl MailboxHeader {
     /// Slot of a keyword, found without regard to case.
     #[must_use]
     pub fn flag_slot(&self, name: &[u8]) -> Option<u8> {
-        let slot = self.flags.iter().position(|flag| {
-            flag.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name))
-        })?;
+        let slot = self
+            .flags
+            .iter()
+            .position(|flag| flag.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name)))?;
         u8::try_from(slot).ok()
     }
 
@@ -124,7 +125,10 @@ impl MailboxHeader {
 
     /// Keyword names in use with their slots.
     pub fn flag_names(&self) -> impl Iterator<Item = (u8, &[u8])> {
-        self.flags.iter().enumerate().filter_map(|(slot, flag)| Some((u8::try_from(slot).ok()?, flag.as_deref()?)))
+        self.flags
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, flag)| Some((u8::try_from(slot).ok()?, flag.as_deref()?)))
     }
 
     /// Finds the keyword or gives it the first empty slot; the flag tells whether it is new.
@@ -133,7 +137,12 @@ impl MailboxHeader {
     /// `TooManyFlags`; `InvalidIdentifier` when the name is no atom.
     ///
     /// C: `mailbox_user_flag()`
-    pub(crate) fn add_flag(&mut self, name: &[u8], limit: FlagLimit, initial: &[Vec<u8>]) -> Result<(u8, bool)> {
+    pub(crate) fn add_flag(
+        &mut self,
+        name: &[u8],
+        limit: FlagLimit,
+        initial: &[Vec<u8>],
+    ) -> Result<(u8, bool)> {
         if let Some(slot) = self.flag_slot(name) {
             return Ok((slot, false));
         }
@@ -207,8 +216,7 @@ impl MailboxHeader {
 
 /// RFC 3501 atom, as C's `imparse_isatom()` sees it.
 fn is_atom(name: &[u8]) -> bool {
-    !name.is_empty()
-        && name.iter().all(|&byte| byte > b' ' && byte < 0x7f && !b"(){%*\"\\]".contains(&byte))
+    !name.is_empty() && name.iter().all(|&byte| byte > b' ' && byte < 0x7f && !b"(){%*\"\\]".contains(&byte))
 }
 
 /// Prints a dlist atom: bare, quoted, or as a literal (reference/databases.md 1).

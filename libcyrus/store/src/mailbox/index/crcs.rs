@@ -1,7 +1,7 @@
 //! synccrcs: XOR accumulators over all records that are not expunged (reference 5).
 
-use super::record::{InternalFlags, Record, SystemFlags};
 use super::layout::Version;
+use super::record::{InternalFlags, Record, SystemFlags};
 use cyrus_util::ids::Uid;
 use std::io::Write as _;
 

@@ -120,7 +120,13 @@ pub struct IndexHeader {
 impl IndexHeader {
     /// The header of a mailbox just created.
     #[must_use]
-    pub fn fresh(version: Version, uidvalidity: UidValidity, modseq: ModSeq, options: u32, now: UnixTime) -> Self {
+    pub fn fresh(
+        version: Version,
+        uidvalidity: UidValidity,
+        modseq: ModSeq,
+        options: u32,
+        now: UnixTime,
+    ) -> Self {
         let layout = version.layout();
         Self {
             version,

@@ -101,13 +101,8 @@ const V13: Layout =
     Layout { record_size: 104, cid: Some(88), cache_crc: Some(96), record_crc: Some(100), ..V12 };
 const V14: Layout = Layout { header_size: 160, header_crc: Some(156), ..V13 };
 const V15: Layout = Layout { savedate: Some(52), ..V14 };
-const V16: Layout = Layout {
-    record_size: 112,
-    createdmodseq: Some(96),
-    cache_crc: Some(104),
-    record_crc: Some(108),
-    ..V15
-};
+const V16: Layout =
+    Layout { record_size: 112, createdmodseq: Some(96), cache_crc: Some(104), record_crc: Some(108), ..V15 };
 const V17: Layout = V16;
 
 const fn fits(field: Option<usize>, size: usize, whole: usize) -> bool {

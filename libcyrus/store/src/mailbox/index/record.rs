@@ -192,9 +192,11 @@ impl Record {
         if let Some(offset) = layout.guid {
             put(bytes, offset, &self.guid.0);
         }
-        for (offset, value) in
-            [(layout.modseq, self.modseq.0), (layout.cid, self.cid), (layout.createdmodseq, self.createdmodseq.0)]
-        {
+        for (offset, value) in [
+            (layout.modseq, self.modseq.0),
+            (layout.cid, self.cid),
+            (layout.createdmodseq, self.createdmodseq.0),
+        ] {
             if let Some(offset) = offset {
                 put(bytes, offset, &value.to_be_bytes());
             }
