@@ -4,8 +4,14 @@
 //! other crate forbids it.
 
 pub mod addrinfo;
+pub mod fd;
 pub mod localtime;
 pub mod lock;
 pub mod map;
 pub mod privilege;
+pub mod signal;
+pub mod socket;
 pub mod spawn;
+pub mod syslog;
+pub mod time;
+pub mod title;

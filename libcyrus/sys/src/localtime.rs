@@ -1,5 +1,7 @@
 //! The system's time zone: seconds since the epoch to local calendar time and back.
 
+use crate::time;
+
 /// A local calendar time, in the units of C's `struct tm` but with a full year and months from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalTime {
@@ -21,39 +23,23 @@ pub struct LocalTime {
 
 /// The local time at `epoch_s`; `None` when the year does not fit.
 pub fn at(epoch_s: i64) -> Option<LocalTime> {
-    // SAFETY: tm is a plain C struct, all zero is a valid value.
-    let mut tm: libc::tm = unsafe { std::mem::zeroed() };
-    // SAFETY: both pointers are valid for the call; localtime_r writes only to tm. It reads TZ,
-    // which no program of ours changes after its start.
-    if unsafe { libc::localtime_r(&epoch_s, &mut tm) }.is_null() {
-        return None;
-    }
+    let t = time::try_local(epoch_s)?;
     Some(LocalTime {
-        year: tm.tm_year.checked_add(1900)?,
-        month: tm.tm_mon + 1,
-        day: tm.tm_mday,
-        hour: tm.tm_hour,
-        minute: tm.tm_min,
-        second: tm.tm_sec,
-        utc_offset_s: tm.tm_gmtoff,
+        year: t.year,
+        month: t.month.into(),
+        day: t.day.into(),
+        hour: t.hour.into(),
+        minute: t.minute.into(),
+        second: t.second.into(),
+        utc_offset_s: t.utc_offset_s.into(),
     })
 }
 
 /// Seconds since the epoch of a local time. Fields out of range carry over (day 32 is the next
 /// month); a time that a clock change skips lands after the gap; `utc_offset_s` is not looked at.
 pub fn epoch(local: &LocalTime) -> Option<i64> {
-    // SAFETY: tm is a plain C struct, all zero is a valid value.
-    let mut tm: libc::tm = unsafe { std::mem::zeroed() };
-    tm.tm_year = local.year.checked_sub(1900)?;
-    tm.tm_mon = local.month.checked_sub(1)?;
-    tm.tm_mday = local.day;
-    tm.tm_hour = local.hour;
-    tm.tm_min = local.minute;
-    tm.tm_sec = local.second;
-    tm.tm_isdst = -1;
-    // SAFETY: tm is valid and exclusively ours for the call.
-    let seconds = unsafe { libc::mktime(&mut tm) };
-    (seconds != -1).then_some(seconds)
+    let LocalTime { year, month, day, hour, minute, second, .. } = *local;
+    Some(time::from_local(year, month, day, hour, minute, second))
 }
 
 #[cfg(test)]
