@@ -54,10 +54,16 @@ impl Fatal {
         Fatal { text: text.into(), code }
     }
 
-    /// Writes `fatal error: TEXT` to standard error and, as tools do, to syslog; gives the exit code. C: fatal()
+    /// The last words of a tool: `fatal error: TEXT` on standard error. Gives the exit code. C: fatal() in cli_fatal.c
     pub fn report(&self) -> i32 {
         let _ = writeln!(std::io::stderr(), "fatal error: {}", self.text);
-        log::write(Priority::Err, format_args!("fatal error: {}", self.text));
+        self.code
+    }
+
+    /// The last words of a daemon, whose standard error nobody reads: `Fatal error: TEXT` in the log. Gives the exit
+    /// code.
+    pub fn report_to_log(&self) -> i32 {
+        log::write(Priority::Err, format_args!("Fatal error: {}", self.text));
         self.code
     }
 }
