@@ -50,7 +50,10 @@ pub fn init(file: Option<&Path>, ident: &str, need: Need) -> Result<Config, Fata
 /// Says for every option that is set but has no effect that this is so.
 pub fn log_unhonoured(config: &Config) {
     for row in config.unhonoured() {
-        log::write(Priority::Notice, format_args!("option '{}' is set but has no effect in this version", row.name));
+        log::write(
+            Priority::Notice,
+            format_args!("option '{}' is set but has no effect in this version", row.name),
+        );
     }
 }
 

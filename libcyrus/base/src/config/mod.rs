@@ -135,13 +135,20 @@ impl Config {
         let mut reader = parse::Reader::new(ident, prefix);
         reader.read_file(file.as_os_str().as_bytes())?;
         let Some(Value::Text(directory)) = reader.value(Opt::Configdirectory) else {
-            return Err(parse::config_error("configdirectory option not specified in configuration file".into()));
+            return Err(parse::config_error(
+                "configdirectory option not specified in configuration file".into(),
+            ));
         };
         let directory = directory.raw.clone();
         reader.expand_configdirectory(&directory);
         reader.follow_deprecated();
 
-        let set = reader.options.into_iter().zip(OPTIONS).filter_map(|(slot, row)| Some((row.opt, slot?))).collect();
+        let set = reader
+            .options
+            .into_iter()
+            .zip(OPTIONS)
+            .filter_map(|(slot, row)| Some((row.opt, slot?)))
+            .collect();
         let mut config = Config {
             file: file.to_owned(),
             ident: ident.to_owned(),
@@ -162,7 +169,9 @@ impl Config {
         };
         config.servername = match config.string(Opt::Servername) {
             Some(name) => name.to_owned(),
-            None => nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            None => {
+                nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
         };
         Ok(config)
     }
@@ -229,7 +238,9 @@ impl Config {
     /// A duration in seconds; an unset one is 0. C: config_getduration()
     pub fn duration_s(&self, opt: Opt) -> i64 {
         match opt.row().kind {
-            Kind::Duration(_, unit) => self.bytes(opt).and_then(|text| parse_duration(text, unit)).unwrap_or(0),
+            Kind::Duration(_, unit) => {
+                self.bytes(opt).and_then(|text| parse_duration(text, unit)).unwrap_or(0)
+            }
             _ => 0,
         }
     }
@@ -304,7 +315,9 @@ impl Config {
             Some(Value::Nothing) => Shown::Text(None),
             Some(Value::Int(number)) => Shown::Int(*number),
             Some(Value::Switch(on)) => Shown::Switch(*on),
-            Some(Value::Word(word)) if matches!(row.kind, Kind::List(..)) => Shown::Text(Some(word.as_bytes())),
+            Some(Value::Word(word)) if matches!(row.kind, Kind::List(..)) => {
+                Shown::Text(Some(word.as_bytes()))
+            }
             Some(Value::Word(word)) => Shown::Word(word),
             Some(Value::Bits(bits)) => Shown::Bits(*bits),
         }
@@ -325,7 +338,9 @@ impl Config {
 /// The default of an option as the table has it.
 pub fn default_shown(row: &'static OptionRow) -> Shown<'static> {
     match row.kind {
-        Kind::Str(text) | Kind::List(text, _) | Kind::Duration(text, _) => Shown::Text(text.map(str::as_bytes)),
+        Kind::Str(text) | Kind::List(text, _) | Kind::Duration(text, _) => {
+            Shown::Text(text.map(str::as_bytes))
+        }
         Kind::Int(number) => Shown::Int(number),
         Kind::Switch(on) => Shown::Switch(on),
         Kind::Enum(word, _) => Shown::Word(word),

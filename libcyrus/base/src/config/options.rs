@@ -57,8 +57,12 @@ pub struct OptionRow {
 }
 
 macro_rules! some {
-    () => { None };
-    ($e:expr) => { Some($e) };
+    () => {
+        None
+    };
+    ($e:expr) => {
+        Some($e)
+    };
 }
 
 macro_rules! options {

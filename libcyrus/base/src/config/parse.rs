@@ -35,7 +35,15 @@ impl<'a> Reader<'a> {
     pub(super) fn new(ident: &'a str, prefix: Option<&'a OsStr>) -> Reader<'a> {
         let mut options = Vec::new();
         options.resize_with(OPTIONS.len(), || None);
-        Reader { ident, prefix, options, overflow: Vec::new(), notices: Vec::new(), files: Vec::new(), depth: 0 }
+        Reader {
+            ident,
+            prefix,
+            options,
+            overflow: Vec::new(),
+            notices: Vec::new(),
+            files: Vec::new(),
+            depth: 0,
+        }
     }
 
     /// Reads one file and what it includes. C: config_read_file()
@@ -152,7 +160,8 @@ impl<'a> Reader<'a> {
     }
 
     fn set(&mut self, opt: Opt, key: &str, seen: Seen, value: &[u8], line: usize) -> Result<(), ConfigError> {
-        let before = self.options.get(opt as usize).and_then(|slot| slot.as_ref()).map(|setting| setting.seen);
+        let before =
+            self.options.get(opt as usize).and_then(|slot| slot.as_ref()).map(|setting| setting.seen);
         if before == Some(seen) {
             return Err(twice(key, line));
         }
@@ -172,9 +181,8 @@ impl<'a> Reader<'a> {
     fn parse_value(&mut self, opt: Opt, value: &[u8], line: usize) -> Result<Value, ConfigError> {
         let row = opt.row();
         let name = row.name;
-        let invalid = |word: &[u8]| {
-            config_error(format!("invalid value '{}' for {name} in line {line}", lossy(word)))
-        };
+        let invalid =
+            |word: &[u8]| config_error(format!("invalid value '{}' for {name} in line {line}", lossy(word)));
         Ok(match row.kind {
             Kind::Str(_) => Value::Text(Text::new(value)),
             Kind::Int(_) => Value::Int(
@@ -185,9 +193,7 @@ impl<'a> Reader<'a> {
                 parse_switch(value)
                     .ok_or_else(|| config_error(format!("non-switch value for {name} in line {line}")))?,
             ),
-            Kind::List(_, words) => {
-                Value::Word(find_word(words, value).ok_or_else(|| invalid(value))?)
-            }
+            Kind::List(_, words) => Value::Word(find_word(words, value).ok_or_else(|| invalid(value))?),
             Kind::Enum(_, words) => {
                 let value: &[u8] = match value {
                     b"1" | b"yes" | b"t" | b"true" => b"on",
@@ -387,7 +393,9 @@ pub(super) fn config_error(text: String) -> ConfigError {
 }
 
 fn twice(key: &str, line: usize) -> ConfigError {
-    config_error(format!("option '{key}' was specified twice in config file (second occurrence on line {line})"))
+    config_error(format!(
+        "option '{key}' was specified twice in config file (second occurrence on line {line})"
+    ))
 }
 
 fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {

@@ -72,7 +72,8 @@ impl Config {
         let found = match self.default_partition() {
             Some(name) => self.partition_dir(name).is_some(),
             None => {
-                let standard = self.string(Opt::MupdateServer).is_none() || self.choice(Opt::MupdateConfig) == "standard";
+                let standard = self.string(Opt::MupdateServer).is_none()
+                    || self.choice(Opt::MupdateConfig) == "standard";
                 let frontend = standard && self.string(Opt::Proxyservers).is_none();
                 frontend || self.overflows().any(|(key, _)| key.starts_with("partition-"))
             }

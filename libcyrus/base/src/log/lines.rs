@@ -347,7 +347,14 @@ mod tests {
             "login: localhost [127.0.0.1] ann plaintext+TLS User logged in SESSIONID=<g1-1-2-1-9>",
         );
         check(
-            || badlogin("localhost [127.0.0.1]", "plaintext", Some(b"ann"), "SASL(-13): authentication failure: checkpass failed"),
+            || {
+                badlogin(
+                    "localhost [127.0.0.1]",
+                    "plaintext",
+                    Some(b"ann"),
+                    "SASL(-13): authentication failure: checkpass failed",
+                )
+            },
             Priority::Notice,
             "badlogin: localhost [127.0.0.1] plaintext (ann) [SASL(-13): authentication failure: checkpass failed]",
         );

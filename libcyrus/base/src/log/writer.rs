@@ -36,7 +36,9 @@ impl Writer {
             let Some(socket) = &self.socket else { return };
             match socket.send(&self.line) {
                 Ok(_) => return,
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => return,
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    return;
+                }
                 Err(_) => self.socket = None,
             }
         }
