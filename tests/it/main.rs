@@ -1,0 +1,5 @@
+//! One binary of all integration tests, a module per area.
+#![forbid(unsafe_code)]
+
+mod dialogues;
+mod tidy;

@@ -1,0 +1,91 @@
+//! An LMTP client for tests.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Lmtp {
+    stream: BufReader<TcpStream>,
+    greeting: Vec<String>,
+}
+
+impl Lmtp {
+    /// Connects to loopback and reads the greeting.
+    ///
+    /// # Panics
+    /// When nobody answers.
+    pub fn connect(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap_or_else(|e| panic!("port {port}: {e}"));
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("timeout");
+        let mut lmtp = Self { stream: BufReader::new(stream), greeting: Vec::new() };
+        lmtp.greeting = lmtp.reply();
+        lmtp
+    }
+
+    /// The server's first reply.
+    pub fn greeting(&self) -> &[String] {
+        &self.greeting
+    }
+
+    /// Sends bytes as they are.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.get_mut().write_all(bytes);
+    }
+
+    /// Reads one reply, all its lines; empty when the server hung up.
+    pub fn reply(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut line = Vec::new();
+        while self.stream.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_string();
+            line.clear();
+            let more = text.as_bytes().get(3) == Some(&b'-');
+            lines.push(text);
+            if !more {
+                break;
+            }
+        }
+        lines
+    }
+
+    /// Sends a command and reads one reply.
+    pub fn command(&mut self, command: &str) -> Vec<String> {
+        self.send(format!("{command}\r\n").as_bytes());
+        self.reply()
+    }
+
+    /// Sends a message after DATA's 354 (dots doubled) and reads one reply per recipient.
+    pub fn message(&mut self, message: &[u8], recipients: usize) -> Vec<Vec<String>> {
+        let mut out = Vec::with_capacity(message.len() + 16);
+        for line in message.split_inclusive(|b| *b == b'\n') {
+            if line.first() == Some(&b'.') {
+                out.push(b'.');
+            }
+            out.extend_from_slice(line);
+        }
+        if !out.ends_with(b"\r\n") {
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b".\r\n");
+        self.send(&out);
+        (0..recipients).map(|_| self.reply()).collect()
+    }
+
+    /// Delivers one message to one recipient; the reply to it or to what went wrong before.
+    pub fn deliver(&mut self, sender: &str, recipient: &str, message: &[u8]) -> Vec<String> {
+        for command in [format!("MAIL FROM:<{sender}>"), format!("RCPT TO:<{recipient}>")] {
+            let reply = self.command(&command);
+            if !reply.last().is_some_and(|l| l.starts_with("250")) {
+                self.command("RSET");
+                return reply;
+            }
+        }
+        let reply = self.command("DATA");
+        if !reply.last().is_some_and(|l| l.starts_with("354")) {
+            return reply;
+        }
+        self.message(message, 1).pop().unwrap_or_default()
+    }
+}
