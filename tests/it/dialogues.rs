@@ -1,7 +1,7 @@
 //! Every dialogue of `tests/data/dialogues`, on the oracle, on ours, and on both at once.
 
 use cyrus_tests::case;
-use cyrus_tests::dialogue::{Make, check};
+use cyrus_tests::dialogue::{Make, check, load};
 use cyrus_tests::known::Need;
 
 macro_rules! dialogues {
@@ -14,21 +14,21 @@ macro_rules! dialogues {
 
             #[test]
             fn oracle_answers_as_recorded() {
-                case(concat!("dialogue::", stringify!($name), "::oracle"), &[Need::Oracle], || {
+                case(concat!("oracle::dialogue::", stringify!($name)), &[Need::Oracle], || {
                     check(stringify!($name), Make::Oracle);
                 });
             }
 
             #[test]
             fn ours_answers_as_the_oracle_did() {
-                case(concat!("dialogue::", stringify!($name), "::ours"), &[], || {
+                case(concat!("ours::dialogue::", stringify!($name)), &[], || {
                     check(stringify!($name), Make::Ours);
                 });
             }
 
             #[test]
             fn both_on_the_same_mailboxes_answer_alike() {
-                case(concat!("dialogue::", stringify!($name), "::mixed"), &[Need::Oracle], || {
+                case(concat!("mixed::dialogue::", stringify!($name)), &[Need::Oracle], || {
                     check(stringify!($name), Make::Mixed);
                 });
             }
@@ -37,5 +37,21 @@ macro_rules! dialogues {
 }
 
 dialogues! {
-    login
+    acl append bodies condstore copy create expunge extremes fetch flags idle lists lmtp login metadata move_ namespaces
+    parser quota rename search status subscribe
+}
+
+#[test]
+fn every_dialogue_file_is_run_and_there_are_enough_of_them() {
+    let dir = cyrus_tests::place::root().join("tests/data/dialogues");
+    let mut files: Vec<String> = std::fs::read_dir(&dir)
+        .expect("tests/data/dialogues")
+        .filter_map(|e| e.ok()?.path().file_stem()?.to_str().map(str::to_string))
+        .collect();
+    files.sort();
+    let mut names: Vec<String> = NAMES.iter().map(ToString::to_string).collect();
+    names.sort();
+    assert_eq!(files, names);
+    let commands: usize = files.iter().map(|n| load(&dir.join(format!("{n}.txt"))).commands()).sum();
+    assert!(commands >= 250, "only {commands} commands");
 }

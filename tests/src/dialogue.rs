@@ -73,7 +73,8 @@ fn unescape(text: &str) -> Vec<u8> {
                 rest = t;
             }
             [b'x', h, l, t @ ..] if h.is_ascii_hexdigit() && l.is_ascii_hexdigit() => {
-                let hex = |c: &u8| char::from(*c).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or(0);
+                let hex =
+                    |c: &u8| char::from(*c).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or(0);
                 out.push(hex(h) * 16 + hex(l));
                 rest = t;
             }
@@ -232,7 +233,8 @@ impl Dialogue {
                     let mut bytes = line.clone();
                     bytes.extend_from_slice(b"\r\n");
                     client.send(&bytes);
-                    let own = line.split(|b| *b == b' ').next().map(|t| String::from_utf8_lossy(t).into_owned());
+                    let own =
+                        line.split(|b| *b == b' ').next().map(|t| String::from_utf8_lossy(t).into_owned());
                     let tag = if running.is_empty() { own.unwrap_or_default() } else { running.clone() };
                     client.answer_any(&tag)
                 }

@@ -219,6 +219,7 @@ impl Instance {
                 ("altnamespace", "no".into()),
                 ("unixhierarchysep", "no".into()),
                 ("virtdomains", "off".into()),
+                ("failedloginpause", "0".into()),
             ]
             .map(|(k, v)| (k.to_string(), v))
             .to_vec();
@@ -258,7 +259,8 @@ impl Instance {
 
     fn add_passwords(&self) {
         for user in &self.builder.users {
-            let program = ["/usr/sbin/saslpasswd2", "/usr/bin/saslpasswd2"].into_iter().find(|p| Path::new(p).exists());
+            let program =
+                ["/usr/sbin/saslpasswd2", "/usr/bin/saslpasswd2"].into_iter().find(|p| Path::new(p).exists());
             let mut child = Command::new(program.expect("saslpasswd2 (package sasl2-bin)"))
                 .args(["-p", "-c", "-u", "mail.example", "-f"])
                 .arg(self.root.join("sasldb2"))
@@ -281,7 +283,9 @@ impl Instance {
         fn walk(path: &Path, uid: u32, gid: u32) {
             let _ = chown(path, Some(uid), Some(gid));
             let is_dir = std::fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
-            for entry in is_dir.then(|| std::fs::read_dir(path).ok()).flatten().into_iter().flatten().flatten() {
+            for entry in
+                is_dir.then(|| std::fs::read_dir(path).ok()).flatten().into_iter().flatten().flatten()
+            {
                 walk(&entry.path(), uid, gid);
             }
         }
@@ -501,20 +505,20 @@ impl Instance {
             ("ctl_mboxlist", &["-v"][..]),
             ("chk_cyrus", &[][..]),
             ("reconstruct", &["-n", "-r", "user.*"][..]),
-            ("quota", &[][..]),
+            ("quota", &["-f", "-n"][..]),
         ] {
             let out = self.tool(Server::Oracle, name, args);
-            let text = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+            let text =
+                format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
             assert!(out.status.success(), "{name} {args:?}: {}\n{text}", out.status);
             let complaint = text.lines().find(|l| match name {
-                "reconstruct" => !l.starts_with("user.") || l.contains(' ') && l.contains("uid"),
-                "ctl_mboxlist" => !l.contains("'/") || l.contains("does not exist") && !l.contains("directory"),
-                "chk_cyrus" => !l.starts_with("Examining") && !l.trim().is_empty(),
-                _ => l.contains("WARNING") || l.contains("inconsisten"),
+                "reconstruct" => l.contains(": ") || l.contains(" uid "),
+                "chk_cyrus" => !l.starts_with("Examining") && !l.starts_with("checking: ") && !l.is_empty(),
+                // The oracle itself calls every mailbox stored by id homeless; only other complaints count.
+                "ctl_mboxlist" => !l.is_empty() && !l.contains("has a DB entry but no directory"),
+                _ => l.contains("fix") || l.contains("add") || l.contains(" now "),
             });
-            if name != "ctl_mboxlist" {
-                assert!(complaint.is_none(), "{name} {args:?} complains: {complaint:?}\n{text}");
-            }
+            assert!(complaint.is_none(), "{name} {args:?} complains: {complaint:?}\n{text}");
         }
     }
 

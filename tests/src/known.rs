@@ -43,8 +43,9 @@ pub fn parse(text: &str) -> Result<Vec<Known>, String> {
             continue;
         }
         let parts = line.split_once('=').map(|(k, v)| (k.trim(), v.trim()));
-        let value =
-            parts.and_then(|(_, v)| v.strip_prefix('"').and_then(|v| v.strip_suffix('"'))).map(str::to_string);
+        let value = parts
+            .and_then(|(_, v)| v.strip_prefix('"').and_then(|v| v.strip_suffix('"')))
+            .map(str::to_string);
         match (all.last_mut(), parts.map(|p| p.0), value) {
             (Some(last), Some("test"), Some(v)) => last.test = v,
             (Some(last), Some("reason"), Some(v)) => last.reason = v,

@@ -28,8 +28,7 @@ pub fn oracle() -> Option<PathBuf> {
 
 /// The data shared with other Cyrus work (golden instances, corpus): `CYRUS_SHARED`, or `../shared`.
 pub fn shared() -> Option<PathBuf> {
-    let dir =
-        std::env::var_os("CYRUS_SHARED").map(PathBuf::from).unwrap_or_else(|| root().join("../shared"));
+    let dir = std::env::var_os("CYRUS_SHARED").map(PathBuf::from).unwrap_or_else(|| root().join("../shared"));
     dir.join("golden/setup.sh").exists().then_some(dir)
 }
 
