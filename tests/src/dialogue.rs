@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use crate::imap::Imap;
 use crate::instance::{Builder, Instance, Server};
 use crate::place;
-use crate::transcript::{difference, normalise, printable};
+use crate::transcript::{difference, normalise, printable, response};
 
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,12 +241,12 @@ impl Dialogue {
                 Step::Wait { start, .. } => client.until(start),
                 Step::Close { .. } | Step::Deliver { .. } => continue,
             };
-            if !answer.last.starts_with(b"+") {
+            if !answer.last.starts_with(b"+") && !matches!(step, Step::Wait { .. }) {
                 running.clear();
             }
             for line in answer.lines.iter().chain([&answer.last]).filter(|l| !l.is_empty()) {
-                for line in printable(line) {
-                    out.push_str(&format!("{who} S: {}\n", normalise(&line, root)));
+                for line in response(line, root) {
+                    out.push_str(&format!("{who} S: {line}\n"));
                 }
             }
             if answer.last.is_empty() && !matches!(step, Step::Wait { .. }) {

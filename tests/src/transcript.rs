@@ -24,12 +24,6 @@ const RULES: &[Rule] = &[
         word: "@sessionid@",
     },
     Rule {
-        name: "elapsed",
-        before: "Completed (",
-        is_part: |c| c.is_ascii_digit() || c == '.',
-        word: "@secs@",
-    },
-    Rule {
         name: "uidvalidity",
         before: "UIDVALIDITY ",
         is_part: |c| c.is_ascii_digit(),
@@ -66,7 +60,7 @@ pub fn normalise(line: &str, root: &Path) -> String {
         debug_assert!(!rule.name.is_empty());
         text = apply(&text, rule);
     }
-    delete_stamps(&received_date(&text))
+    delete_stamps(&received_date(&elapsed(&text)))
 }
 
 fn apply(text: &str, rule: &Rule) -> String {
@@ -83,6 +77,36 @@ fn apply(text: &str, rule: &Rule) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// `0.000 secs`: the number is a measured time.
+fn elapsed(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(" sec") {
+        let (head, tail) = rest.split_at(at);
+        let number = head.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        out.push_str(number);
+        out.push_str(if number.len() < head.len() { "@secs@" } else { "" });
+        let (unit, after) = tail.split_at(" sec".len());
+        out.push_str(unit);
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A whole response. Where a literal holds a session id, its size depends on that.
+pub fn response(bytes: &[u8], root: &Path) -> Vec<String> {
+    let mut lines: Vec<String> = printable(bytes).iter().map(|l| normalise(l, root)).collect();
+    let has_id = lines.iter().any(|l| l.starts_with("X-Cyrus-Session-Id: "));
+    if let Some(first) = lines.first_mut().filter(|l| has_id && l.ends_with('}')) {
+        if let Some(at) = first.rfind('{') {
+            first.truncate(at);
+            first.push_str("{@size@}");
+        }
+    }
+    lines
 }
 
 /// `DELETED.user.x.6B034286` ends in a time: eight hexadecimal digits after a separator.
