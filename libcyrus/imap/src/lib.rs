@@ -1,2 +1,7 @@
-//! What a client sees of a mailbox: view, search.
+//! What a client sees of a mailbox.
+//!
+//! [`view`] numbers the messages of a selected mailbox, follows its changes and carries out the
+//! client's; nothing here writes to a connection.
 #![forbid(unsafe_code)]
+
+pub mod view;
