@@ -125,6 +125,7 @@ impl View {
     pub fn expunge(&mut self, uids: Option<&SeqSet>, only_deleted: bool, host: &mut dyn Host) -> Result<u32> {
         self.locked(host, Mode::Exclusive, |rows, guard, _| {
             let mut expunged = 0;
+            let mut lowest: Option<ModSeq> = None;
             for row in rows.rows.iter_mut() {
                 if row.is_expunged()
                     || (only_deleted && !row.system_flags.has(SystemFlags::DELETED))
@@ -148,7 +149,10 @@ impl View {
                 row.seen = true;
                 row.recent = false;
                 expunged += 1;
-                rows.hold_back(row.modseq);
+                lowest.get_or_insert(row.modseq);
+            }
+            if let Some(modseq) = lowest {
+                rows.hold_back(modseq);
             }
             Ok(expunged)
         })
@@ -161,8 +165,8 @@ impl View {
             return Err(Error::PermissionDenied);
         }
         let deleted = change.system_flags.has(SystemFlags::DELETED);
-        let others =
-            change.system_flags.without(SystemFlags::DELETED) != SystemFlags(0) || !change.keywords.is_empty();
+        let others = change.system_flags.without(SystemFlags::DELETED) != SystemFlags(0)
+            || !change.keywords.is_empty();
         let seen_denied = change.seen && !self.access.set_seen;
         let deleted_denied = deleted && !self.access.delete_messages;
         let others_denied = others && !self.access.write;
@@ -225,8 +229,7 @@ impl FlagChange {
                 let others = SystemFlags(u32::MAX).without(SystemFlags::DELETED);
                 // Without right w only \Deleted changes, as C does it, whatever right t says.
                 let may_delete = access.delete_messages || !access.write;
-                new.system =
-                    replaced(SystemFlags::DELETED, may_delete).with(replaced(others, access.write));
+                new.system = replaced(SystemFlags::DELETED, may_delete).with(replaced(others, access.write));
                 if access.write {
                     new.user = slots;
                 }

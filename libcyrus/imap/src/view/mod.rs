@@ -17,8 +17,8 @@ mod tell;
 pub use change::{FlagChange, FlagMode, StoreOutcome};
 pub use tell::Update;
 
+use cyrus_store::Result;
 use cyrus_store::mailbox::{Changed, InternalFlags, Location, Mailbox, Record, SystemFlags, UserFlags};
-use cyrus_store::{Error, Result};
 use cyrus_util::ids::{ModSeq, MsgNo, RecNo, Uid, UidValidity, UnixTime};
 use cyrus_util::seqset::SeqSet;
 
@@ -305,11 +305,6 @@ impl View {
     #[must_use]
     pub fn into_mailbox(self) -> Mailbox {
         self.mailbox
-    }
-
-    fn check_uidvalidity(&self, now: UidValidity) -> Result<()> {
-        // C treats a changed UIDVALIDITY as a deleted mailbox.
-        if self.known.uidvalidity == now || self.known.uidvalidity.0 == 0 { Ok(()) } else { Err(Error::NotFound) }
     }
 }
 

@@ -137,7 +137,7 @@ impl Rows<'_> {
         if now == *self.known {
             return;
         }
-        let shared = header.options.has(MailboxOptions::SHAREDSEEN);
+        let shared = header.options.has(MailboxOptions::SHARED_SEEN);
         let (seen, recent_uid) = match self.seen_place {
             SeenPlace::Index => (None, header.recentuid),
             SeenPlace::Database => match host.read_seen(&guard.mailbox_header().uniqueid, shared) {
@@ -152,7 +152,9 @@ impl Rows<'_> {
             gone_modseq: ModSeq(self.known.highestmodseq.0 + 1),
             delayed: None,
         };
-        merge.new.reserve(usize::try_from(header.exists).unwrap_or(0).min(usize::try_from(header.num_records).unwrap_or(0)));
+        merge.new.reserve(
+            usize::try_from(header.exists).unwrap_or(0).min(usize::try_from(header.num_records).unwrap_or(0)),
+        );
         for recno in (1..=header.num_records).map(RecNo) {
             let Some(record) = guard.view(recno) else { break };
             if !record.crc_ok() {
@@ -205,7 +207,7 @@ impl Rows<'_> {
         }
         let (last_change, shared) = {
             let header = guard.header();
-            (header.last_appenddate, header.options.has(MailboxOptions::SHAREDSEEN))
+            (header.last_appenddate, header.options.has(MailboxOptions::SHARED_SEEN))
         };
         let uniqueid = guard.mailbox_header().uniqueid.clone();
         let mut seen = MergingSet::default();
