@@ -10,6 +10,7 @@ use std::path::Path;
 
 mod cyr_buildinfo;
 mod cyr_info;
+pub mod io;
 mod mkimap;
 
 /// How a tool was called.

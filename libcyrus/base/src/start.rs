@@ -32,7 +32,7 @@ pub fn init(file: Option<&Path>, ident: &str, need: Need) -> Result<Config, Fata
     if need == Need::Partitions {
         config.require_partitions()?;
     }
-    if geteuid().is_root() {
+    if is_root() {
         become_cyrus(&config)?;
     }
     log::open(&config);
@@ -45,6 +45,11 @@ pub fn init(file: Option<&Path>, ident: &str, need: Need) -> Result<Config, Fata
     }
     set_umask(&config);
     Ok(config)
+}
+
+/// Has this process root's powers?
+pub fn is_root() -> bool {
+    geteuid().is_root()
 }
 
 /// Says for every option that is set but has no effect that this is so.
