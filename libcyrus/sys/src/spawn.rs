@@ -123,6 +123,59 @@ pub fn fork() -> io::Result<Fork> {
     }
 }
 
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// By exit, with this status.
+    Exited(i32),
+    /// By a signal, real-time ones too, perhaps with a core dump.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+        /// A core was dumped.
+        core: bool,
+    },
+}
+
+/// Whose death is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// Any child that has died already; nobody is waited for.
+    AnyDead,
+    /// This child, however long it lives.
+    Child(i32),
+}
+
+/// Reaps a child: its pid and its end. `None` when nobody has died.
+///
+/// # Errors
+/// `ECHILD` without (such) children.
+pub fn wait(who: Waited) -> io::Result<Option<(i32, Exit)>> {
+    let (pid, flags) = match who {
+        Waited::AnyDead => (-1, libc::WNOHANG),
+        Waited::Child(pid) => (pid, 0),
+    };
+    let mut status = 0;
+    loop {
+        // SAFETY: waitpid writes only to the status, which lives across the call.
+        match unsafe { libc::waitpid(pid, &mut status, flags) } {
+            0 => return Ok(None),
+            dead if dead > 0 => {
+                let exit = if libc::WIFSIGNALED(status) {
+                    Exit::Signaled { signal: libc::WTERMSIG(status), core: libc::WCOREDUMP(status) }
+                } else {
+                    Exit::Exited(libc::WEXITSTATUS(status))
+                };
+                return Ok(Some((dead, exit)));
+            }
+            _ => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => return Err(error),
+            },
+        }
+    }
+}
+
 /// Puts `/dev/null` (close-on-exec) on each of the given descriptor numbers, whatever was there.
 ///
 /// To be called before the process opens anything: the numbers are reserved for children.
