@@ -167,6 +167,13 @@ impl Config {
             Some(name) => Some(name.to_ascii_lowercase()),
             None => None,
         };
+        // C lower-cases the option in place, so listings show it so.
+        let lowered = config.default_partition.as_deref().map(|name| Value::Text(Text::new(name.as_bytes())));
+        if let (Some(lowered), Some((_, setting))) =
+            (lowered, config.set.iter_mut().find(|(opt, _)| *opt == Opt::Defaultpartition))
+        {
+            setting.value = lowered;
+        }
         config.servername = match config.string(Opt::Servername) {
             Some(name) => name.to_owned(),
             None => {

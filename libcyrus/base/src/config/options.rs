@@ -1,9 +1,9 @@
 //! The table of imapd.conf options, one row each, and the types that describe a row.
 //!
 //! A row reads: whether any program here acts on the option, its variant, its name, its type with default and allowed
-//! values, the release that brought or last changed it, the release that deprecated it (with the option to use
-//! instead), and one line of meaning. The sample file, imapd.conf.5 and `cyr_info` are written from these rows;
-//! a test holds names, types and defaults against the list of the C Cyrus.
+//! values, the release that brought or last changed it (255.255.255 where that is unknown), the release that deprecated
+//! it (with the option to use instead), and one line of meaning. The sample file, imapd.conf.5 and `cyr_info` are
+//! written from these rows; a test holds names, types and defaults against the list of the C Cyrus.
 //!
 //! When a program starts to act on an option, change the row's first word from `NotYet` to `Yes`.
 

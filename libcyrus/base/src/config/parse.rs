@@ -121,7 +121,8 @@ impl<'a> Reader<'a> {
             .position(|&b| !(b.is_ascii_alphanumeric() || b == b'-' || b == b'_'))
             .map_or(line.len(), |at| at + from);
         let (key, rest) = line.split_at_checked(name_end).unwrap_or((line, b""));
-        let Some(value) = rest.strip_prefix(b":") else {
+        // An empty name makes C abort.
+        let Some(value) = rest.strip_prefix(b":").filter(|_| !key.is_empty()) else {
             return Err(config_error(format!(
                 "invalid option name on line {number} of configuration file {}",
                 lossy(file)
