@@ -16,65 +16,167 @@
 //! closing any descriptor of a file drops the process's locks on it.
 #![forbid(unsafe_code)]
 
+mod detect;
+mod engine;
 mod error;
+mod file;
+mod flat;
 mod kind;
 mod open;
+mod order;
+mod quotalegacy;
+mod skiplist;
+mod storage;
+mod twoskip;
 
+
+use engine::{Engine, Put};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use storage::Mode;
 
+pub use detect::{convert, detect};
 pub use error::{Error, Result};
 pub use kind::Kind;
 pub use open::{Convert, Create, Durability, OpenFlags, Order, Pool, QuotaHash};
+pub use storage::{Backend, Storage, System};
 
 /// An open database; clones share the descriptor and its locks.
 #[derive(Clone, Debug)]
 pub struct Db {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     path: PathBuf,
+    kind: Kind,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Box<dyn Engine>,
+    held: Held,
+}
+
+/// Which guards are alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    Read(usize),
+    Write,
+}
+
+impl Shared {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere does not make the engine wrong: its state is re-read at each lock.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Runs `f` under the lock a guard holds, or under a shared one for its length.
+    fn reading<T>(&mut self, f: impl FnOnce(&mut dyn Engine) -> Result<T>) -> Result<T> {
+        if self.held != Held::Nothing {
+            return f(self.engine.as_mut());
+        }
+        self.engine.lock(Mode::Shared)?;
+        let result = f(self.engine.as_mut());
+        self.engine.unlock();
+        result
+    }
+
+    /// Runs `f` and commits, under the exclusive lock.
+    fn writing<T>(&mut self, f: impl FnOnce(&mut dyn Engine) -> Result<T>) -> Result<T> {
+        if self.held != Held::Nothing {
+            return Err(Error::Locked);
+        }
+        self.engine.lock(Mode::Exclusive)?;
+        let result = match f(self.engine.as_mut()) {
+            Ok(value) => self.engine.commit().map(|()| value),
+            Err(error) => {
+                // The first error is the one to report.
+                let _ = self.engine.abort();
+                Err(error)
+            }
+        };
+        self.engine.unlock();
+        result
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.checkpoint_if_due();
+    }
+}
+
+impl Inner {
+    fn checkpoint_if_due(&mut self) {
+        if self.held == Held::Nothing
+            && self.engine.checkpoint_due()
+            && self.engine.lock(Mode::Exclusive).is_ok()
+        {
+            // Somebody else may have done it meanwhile.
+            if self.engine.checkpoint_due()
+                && let Err(error) = self.engine.repack()
+            {
+                log::error!("DBERROR: checkpoint failed: {error}");
+            }
+            self.engine.unlock();
+        }
+    }
 }
 
 impl Db {
     /// Opens `path` as `kind`, or as what its magic says it is. C: `cyrusdb_open()`
     ///
+    /// For quotalegacy the path is, as in C, a file in the directory that holds `quota/`:
+    /// `<configdirectory>/quotas.db`.
+    ///
     /// # Errors
     /// [`Error::NotFound`] when the file is missing and `flags.create` does not allow making it.
     pub fn open(path: &Path, kind: Kind, flags: &OpenFlags) -> Result<Self> {
-        let _ = (path, kind, flags);
-        todo!()
+        let engine = detect::open_engine(path, kind, flags)?;
+        let kind = engine.kind();
+        let inner = Mutex::new(Inner { engine, held: Held::Nothing });
+        Ok(Self { shared: Arc::new(Shared { path: path.to_owned(), kind, inner }) })
     }
 
-    /// The file (for quotalegacy the directory) this was opened on.
+    /// The path this was opened on.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.shared.path
     }
 
     /// The real backend, which may differ from the one asked for.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        todo!()
+        self.shared.kind
     }
 
-    /// The value of `key`, or `None`.
+    /// The value of `key`, or `None`. While a guard of this handle is alive, its lock and view
+    /// are used, pending changes included.
     ///
     /// # Errors
-    /// [`Error::Locked`] while a [`Txn`] of this handle is open; otherwise what the disk says.
+    /// What the disk says.
     pub fn fetch(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let _ = key;
-        todo!()
+        self.shared.inner().reading(|engine| engine.fetch(key))
     }
 
     /// The first record whose key is greater than `key`; the empty key asks for the first of all.
     ///
     /// # Errors
-    /// As [`Db::fetch`].
+    /// As [`Db::fetch`]; [`Error::NotImplemented`] in quotalegacy.
     pub fn fetch_next(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-        let _ = key;
-        todo!()
+        self.shared.inner().reading(|engine| engine.fetch_next(key))
     }
 
     /// Calls `f` with every record whose key begins with `prefix`, in key order, until it breaks.
-    /// All see the database of one moment; no lock is held during the calls.
+    /// All see the database of one moment; no lock is held during the calls, which may use this
+    /// database too.
     ///
     /// # Errors
     /// As [`Db::fetch`]; nothing was called back then.
@@ -82,26 +184,43 @@ impl Db {
     where
         F: FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     {
-        let _ = (prefix, f);
-        todo!()
+        let records = self.shared.inner().reading(|engine| engine.collect(prefix))?;
+        records.each(f);
+        Ok(())
     }
 
     /// Begins a write transaction: takes the exclusive lock and keeps it until the guard ends.
     ///
     /// # Errors
-    /// [`Error::Locked`] when this handle already has a transaction, [`Error::ReadOnly`] when it
-    /// was opened so.
+    /// [`Error::Locked`] when a guard of this handle is alive.
     pub fn begin(&self) -> Result<Txn> {
-        todo!()
+        let mut inner = self.shared.inner();
+        if inner.held != Held::Nothing {
+            return Err(Error::Locked);
+        }
+        inner.engine.lock(Mode::Exclusive)?;
+        inner.held = Held::Write;
+        drop(inner);
+        Ok(Txn { shared: Arc::clone(&self.shared), failed: false })
     }
 
     /// Begins a read transaction: takes the shared lock and keeps it until the guard ends, so
-    /// that a whole command sees one state for one lock.
+    /// that a whole command sees one state for one lock. Further ones join the first.
     ///
     /// # Errors
-    /// As [`Db::begin`].
+    /// [`Error::Locked`] when a write transaction of this handle is alive.
     pub fn begin_read(&self) -> Result<ReadTxn> {
-        todo!()
+        let mut inner = self.shared.inner();
+        inner.held = match inner.held {
+            Held::Nothing => {
+                inner.engine.lock(Mode::Shared)?;
+                Held::Read(1)
+            }
+            Held::Read(count) => Held::Read(count.saturating_add(1)),
+            Held::Write => return Err(Error::Locked),
+        };
+        drop(inner);
+        Ok(ReadTxn { db: self.clone() })
     }
 
     /// Stores one record, durable on return.
@@ -109,8 +228,7 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`] and [`Txn::commit`].
     pub fn store(&self, key: &[u8], value: &[u8]) -> Result<()> {
-        let _ = (key, value);
-        todo!()
+        self.shared.inner().writing(|engine| engine.put(key, value, Put::Store))
     }
 
     /// Stores one record that must not exist yet.
@@ -118,8 +236,7 @@ impl Db {
     /// # Errors
     /// [`Error::Exists`] when it does; as [`Db::store`].
     pub fn create(&self, key: &[u8], value: &[u8]) -> Result<()> {
-        let _ = (key, value);
-        todo!()
+        self.shared.inner().writing(|engine| engine.put(key, value, Put::Create))
     }
 
     /// Deletes one record; true when there was one.
@@ -127,8 +244,7 @@ impl Db {
     /// # Errors
     /// As [`Db::store`].
     pub fn delete(&self, key: &[u8]) -> Result<bool> {
-        let _ = key;
-        todo!()
+        self.shared.inner().writing(|engine| engine.remove(key))
     }
 
     /// Rewrites the file without its dead records. C: `cyrusdb_repack()`
@@ -136,7 +252,13 @@ impl Db {
     /// # Errors
     /// As [`Db::store`].
     pub fn repack(&self) -> Result<()> {
-        todo!()
+        self.shared.inner().writing(|engine| engine.repack())
+    }
+
+    /// Rewrites the file if it has grown enough since the last time. Commits leave this to a
+    /// moment when no client waits; closing the last handle does it too.
+    pub fn checkpoint_if_due(&self) {
+        self.shared.inner().checkpoint_if_due();
     }
 
     /// Checks order, chains, checksums and counts of the whole file. C: `cyrusdb_consistent()`
@@ -144,14 +266,21 @@ impl Db {
     /// # Errors
     /// [`Error::Corrupt`] with the first thing found wrong.
     pub fn check_consistency(&self) -> Result<()> {
-        todo!()
+        self.shared.inner().reading(|engine| engine.check())
+    }
+
+    /// Appends the format's own text of the file to `out`. C: `cyrusdb_dump()`
+    ///
+    /// # Errors
+    /// What the disk says; `out` has the text up to there.
+    pub fn dump(&self, level: i32, out: &mut Vec<u8>) -> Result<()> {
+        self.shared.inner().reading(|engine| engine.dump(level, out))
     }
 
     /// The order in which this database keeps its keys.
     #[must_use]
     pub fn compare(&self, a: &[u8], b: &[u8]) -> std::cmp::Ordering {
-        let _ = (a, b);
-        todo!()
+        self.shared.inner().engine.compare(a, b)
     }
 }
 
@@ -159,7 +288,8 @@ impl Db {
 #[must_use = "a transaction that is dropped at once changes nothing"]
 #[derive(Debug)]
 pub struct Txn {
-    _private: (),
+    shared: Arc<Shared>,
+    failed: bool,
 }
 
 impl Txn {
@@ -168,17 +298,15 @@ impl Txn {
     /// # Errors
     /// What the disk says.
     pub fn fetch(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let _ = key;
-        todo!()
+        self.shared.inner().engine.fetch(key)
     }
 
     /// As [`Db::fetch_next`], seeing this transaction's own changes.
     ///
     /// # Errors
-    /// What the disk says.
+    /// As [`Db::fetch_next`].
     pub fn fetch_next(&mut self, key: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-        let _ = key;
-        todo!()
+        self.shared.inner().engine.fetch_next(key)
     }
 
     /// As [`Db::foreach`], seeing this transaction's own changes.
@@ -189,8 +317,9 @@ impl Txn {
     where
         F: FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     {
-        let _ = (prefix, f);
-        todo!()
+        let records = self.shared.inner().engine.collect(prefix)?;
+        records.each(f);
+        Ok(())
     }
 
     /// Stores a record; one with the same value is left alone.
@@ -198,8 +327,7 @@ impl Txn {
     /// # Errors
     /// What the disk says; the transaction can then only be dropped.
     pub fn store(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let _ = (key, value);
-        todo!()
+        self.change(|engine| engine.put(key, value, Put::Store))
     }
 
     /// Stores a record that must not exist yet.
@@ -207,8 +335,7 @@ impl Txn {
     /// # Errors
     /// [`Error::Exists`] when it does; the transaction stays usable.
     pub fn create(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let _ = (key, value);
-        todo!()
+        self.change(|engine| engine.put(key, value, Put::Create))
     }
 
     /// Deletes a record; true when there was one.
@@ -216,16 +343,25 @@ impl Txn {
     /// # Errors
     /// As [`Txn::store`].
     pub fn delete(&mut self, key: &[u8]) -> Result<bool> {
-        let _ = key;
-        todo!()
+        self.change(|engine| engine.remove(key))
+    }
+
+    fn change<T>(&mut self, f: impl FnOnce(&mut dyn Engine) -> Result<T>) -> Result<T> {
+        let result = f(self.shared.inner().engine.as_mut());
+        self.failed |= matches!(result, Err(Error::Io { .. } | Error::Corrupt { .. }));
+        result
     }
 
     /// Makes all changes durable at once and releases the lock.
     ///
     /// # Errors
-    /// What the disk says; nothing was changed then.
+    /// What the disk says; nothing was changed then. [`Error::Locked`] when an earlier change
+    /// of this transaction failed half-way.
     pub fn commit(self) -> Result<()> {
-        todo!()
+        if self.failed {
+            return Err(Error::Locked);
+        }
+        self.shared.inner().engine.commit()
     }
 
     /// Undoes all changes and releases the lock; the same as dropping.
@@ -233,7 +369,19 @@ impl Txn {
     /// # Errors
     /// What the disk says; the next to open the file recovers it.
     pub fn abort(self) -> Result<()> {
-        todo!()
+        self.shared.inner().engine.abort()
+    }
+}
+
+impl Drop for Txn {
+    fn drop(&mut self) {
+        let mut inner = self.shared.inner();
+        // After a commit or abort there is nothing left to undo.
+        if let Err(error) = inner.engine.abort() {
+            log::error!("DBERROR: abort failed: filename=<{}> {error}", self.shared.path.display());
+        }
+        inner.engine.unlock();
+        inner.held = Held::Nothing;
     }
 }
 
@@ -241,7 +389,7 @@ impl Txn {
 #[must_use = "the lock is released when this is dropped"]
 #[derive(Debug)]
 pub struct ReadTxn {
-    _private: (),
+    db: Db,
 }
 
 impl ReadTxn {
@@ -250,17 +398,15 @@ impl ReadTxn {
     /// # Errors
     /// What the disk says.
     pub fn fetch(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let _ = key;
-        todo!()
+        self.db.fetch(key)
     }
 
     /// As [`Db::fetch_next`], without locking again.
     ///
     /// # Errors
-    /// What the disk says.
+    /// As [`Db::fetch_next`].
     pub fn fetch_next(&self, key: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-        let _ = key;
-        todo!()
+        self.db.fetch_next(key)
     }
 
     /// As [`Db::foreach`], without locking again.
@@ -271,7 +417,20 @@ impl ReadTxn {
     where
         F: FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     {
-        let _ = (prefix, f);
-        todo!()
+        self.db.foreach(prefix, f)
+    }
+}
+
+impl Drop for ReadTxn {
+    fn drop(&mut self) {
+        let mut inner = self.db.shared.inner();
+        inner.held = match inner.held {
+            Held::Read(count) if count > 1 => Held::Read(count - 1),
+            Held::Read(_) | Held::Nothing => {
+                inner.engine.unlock();
+                Held::Nothing
+            }
+            Held::Write => Held::Write,
+        };
     }
 }

@@ -1,9 +1,10 @@
 //! How a database is opened, and the pool that opens each file once per process.
 
-use crate::{Db, Kind, Result};
+use crate::{Backend, Db, Kind, Result, Shared};
+use cyrus_util::dirhash::DirHash;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError, Weak};
 
 /// What to do when the file is not there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub enum Order {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QuotaHash {
     /// `fulldirhash`.
-    pub full_dir_hash: bool,
+    pub hash: DirHash,
     /// `virtdomains` is not off: `domain!rest` has a directory of its own.
     pub virtdomains: bool,
 }
@@ -78,6 +79,8 @@ pub struct OpenFlags {
     pub skiplist_unsafe: bool,
     /// Never checkpoint by itself (C: `CYRUSDB_NOCOMPACT`).
     pub no_compact: bool,
+    /// Through what the disk is changed.
+    pub backend: Backend,
 }
 
 impl OpenFlags {
@@ -92,7 +95,7 @@ impl OpenFlags {
 /// closing drop the locks of the first.
 #[derive(Debug, Default)]
 pub struct Pool {
-    open: Mutex<HashMap<PathBuf, Db>>,
+    open: Mutex<HashMap<PathBuf, Weak<Shared>>>,
 }
 
 impl Pool {
@@ -107,7 +110,13 @@ impl Pool {
     /// # Errors
     /// As [`Db::open`].
     pub fn open(&self, path: &Path, kind: Kind, flags: &OpenFlags) -> Result<Db> {
-        let _ = &self.open;
-        Db::open(path, kind, flags)
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = open.get(path).and_then(Weak::upgrade) {
+            return Ok(Db { shared });
+        }
+        open.retain(|_, shared| shared.strong_count() > 0);
+        let db = Db::open(path, kind, flags)?;
+        open.insert(path.to_owned(), std::sync::Arc::downgrade(&db.shared));
+        Ok(db)
     }
 }
