@@ -35,8 +35,7 @@ pub fn detect(path: &Path) -> Result<Option<Kind>> {
 /// # Errors
 /// What opening, reading or writing said; `to` is removed then.
 pub fn convert(from: (&Path, Kind), to: (&Path, Kind), flags: &OpenFlags) -> Result<()> {
-    let source_flags =
-        OpenFlags { create: Create::Never, convert: Convert::UseAsFound, ..flags.clone() };
+    let source_flags = OpenFlags { create: Create::Never, convert: Convert::UseAsFound, ..flags.clone() };
     let source = Db::open(from.0, from.1, &source_flags)?;
     let in_place = from.0 == to.0;
     let target_path = if in_place { new_path(to.0) } else { to.0.to_owned() };
@@ -47,8 +46,7 @@ pub fn convert(from: (&Path, Kind), to: (&Path, Kind), flags: &OpenFlags) -> Res
         }
         _ => {}
     }
-    let target_flags =
-        OpenFlags { create: Create::IfMissing, convert: Convert::UseAsFound, ..flags.clone() };
+    let target_flags = OpenFlags { create: Create::IfMissing, convert: Convert::UseAsFound, ..flags.clone() };
     let copied = (|| {
         let target = Db::open(&target_path, to.1, &target_flags)?;
         let mut writing = target.begin()?;

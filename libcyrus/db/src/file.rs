@@ -79,10 +79,6 @@ impl DbFile {
         &self.storage
     }
 
-    pub(crate) fn locked(&self) -> Option<Mode> {
-        self.locked
-    }
-
     /// The file as of the last lock.
     pub(crate) fn bytes(&self) -> &[u8] {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
@@ -159,10 +155,7 @@ impl DbFile {
 
     pub(crate) fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<()> {
         debug_assert_eq!(self.locked, Some(Mode::Exclusive));
-        self.storage
-            .0
-            .write_at(&self.path, &self.file, bytes, offset)
-            .map_err(|e| self.error("write", e))?;
+        self.storage.0.write_at(&self.path, &self.file, bytes, offset).map_err(|e| self.error("write", e))?;
         self.size = self.size.max(offset.saturating_add(bytes.len() as u64));
         Ok(())
     }
@@ -172,10 +165,7 @@ impl DbFile {
     }
 
     pub(crate) fn truncate(&mut self, len: u64) -> Result<()> {
-        self.storage
-            .0
-            .truncate(&self.path, &self.file, len)
-            .map_err(|e| self.error("ftruncate", e))?;
+        self.storage.0.truncate(&self.path, &self.file, len).map_err(|e| self.error("ftruncate", e))?;
         self.size = len;
         Ok(())
     }

@@ -192,10 +192,7 @@ fn search(text: &[u8], key: &[u8]) -> (Range<usize>, bool) {
 fn split(line: &[u8]) -> (&[u8], &[u8]) {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     match line.iter().position(|c| *c == b'\t') {
-        Some(tab) => (
-            line.get(..tab).unwrap_or_default(),
-            line.get(tab + 1..).unwrap_or_default(),
-        ),
+        Some(tab) => (line.get(..tab).unwrap_or_default(), line.get(tab + 1..).unwrap_or_default()),
         None => (line, b""),
     }
 }

@@ -29,6 +29,8 @@ mod skiplist;
 mod storage;
 mod twoskip;
 
+#[cfg(test)]
+mod tests;
 
 use engine::{Engine, Put};
 use std::ops::ControlFlow;

@@ -26,9 +26,9 @@ impl KeyOrder {
     pub(crate) fn has_prefix(self, key: &[u8], prefix: &[u8]) -> bool {
         match self {
             Self::Octets | Self::SignedOctets => key.starts_with(prefix),
-            Self::Mbox => key
-                .get(..prefix.len())
-                .is_some_and(|head| self.compare(head, prefix) == Ordering::Equal),
+            Self::Mbox => {
+                key.get(..prefix.len()).is_some_and(|head| self.compare(head, prefix) == Ordering::Equal)
+            }
         }
     }
 }

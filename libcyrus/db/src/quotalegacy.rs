@@ -34,6 +34,8 @@ pub(crate) struct QuotaLegacy {
 struct Root {
     /// The locked file; `None` when there is none yet.
     file: Option<DbFile>,
+    /// The file was made by this transaction, only to have something to lock.
+    made: bool,
     change: Change,
 }
 
@@ -111,9 +113,7 @@ impl QuotaLegacy {
     fn scan(&self, prefix: &[u8]) -> Vec<Vec<u8>> {
         let mut keys = Vec::new();
         let (domain, rest) = match prefix.iter().position(|c| *c == b'!') {
-            Some(at) if self.hash.virtdomains => {
-                (prefix.get(..at), prefix.get(at + 1..).unwrap_or_default())
-            }
+            Some(at) if self.hash.virtdomains => (prefix.get(..at), prefix.get(at + 1..).unwrap_or_default()),
             _ => (None, prefix),
         };
         match domain {
@@ -170,7 +170,7 @@ impl QuotaLegacy {
     fn root(&mut self, key: &[u8], path: &Path, create: Create) -> Result<&mut Root> {
         let backend = self.backend.clone();
         let open = self.open.get_or_insert_with(BTreeMap::new);
-        let root = open.entry(key.to_vec()).or_insert(Root { file: None, change: Change::None });
+        let root = open.entry(key.to_vec()).or_insert(Root { file: None, made: false, change: Change::None });
         if root.file.is_none() {
             match DbFile::open(path, create, backend) {
                 Ok(mut file) => {
@@ -235,7 +235,9 @@ impl Engine for QuotaLegacy {
         }
         // A file to lock; it stays empty, which reads as an empty value, if this is aborted by a
         // crash. C leaves the same behind.
-        self.root(key, &path, Create::IfMissing)?.change = Change::Store(value.to_vec());
+        let root = self.root(key, &path, Create::IfMissing)?;
+        root.made |= before.is_none() && root.change == Change::None;
+        root.change = Change::Store(value.to_vec());
         Ok(())
     }
 
@@ -259,9 +261,7 @@ impl Engine for QuotaLegacy {
             let done = match &root.change {
                 Change::None => Ok(()),
                 Change::Delete => match self.backend.0.remove(&path) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                        Err(Error::io(&path, "unlink", e))
-                    }
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io(&path, "unlink", e)),
                     _ => Ok(()),
                 },
                 Change::Store(value) => {
@@ -278,8 +278,7 @@ impl Engine for QuotaLegacy {
         let open = self.open.take().unwrap_or_default();
         for (key, root) in open {
             // A file made only to be locked goes again, while it is still locked.
-            let empty = root.file.as_ref().is_some_and(|file| file.size() == 0);
-            if empty && matches!(root.change, Change::Store(_)) {
+            if root.made {
                 let path = self.file_of(&key)?;
                 self.backend.0.remove(&path).map_err(|e| Error::io(&path, "unlink", e))?;
             }

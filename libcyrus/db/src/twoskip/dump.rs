@@ -37,12 +37,7 @@ impl Twoskip {
                 let from = usize::try_from(head.key_offset()).unwrap_or(usize::MAX);
                 let padded = tail.saturating_add(7) & !7;
                 let bytes = view.base.get(from..from.saturating_add(padded)).unwrap_or_default();
-                let _ = write!(
-                    out,
-                    "ERROR [TAILCRC {:08X} {:08X}] ",
-                    head.crc_tail(),
-                    format::crc(bytes)
-                );
+                let _ = write!(out, "ERROR [TAILCRC {:08X} {:08X}] ", head.crc_tail(), format::crc(bytes));
             }
             match head.kind {
                 DELETE => {
@@ -53,11 +48,8 @@ impl Twoskip {
                 }
                 RECORD | DUMMY => {
                     let name = if head.kind == RECORD { "RECORD" } else { "DUMMY" };
-                    let _ = write!(
-                        out,
-                        "{name} kl={} dl={} lvl={} (",
-                        head.key_len, head.value_len, head.level
-                    );
+                    let _ =
+                        write!(out, "{name} kl={} dl={} lvl={} (", head.key_len, head.value_len, head.level);
                     out.extend(view.key(&head).iter().map(|c| if *c == 0 { b'-' } else { *c }));
                     out.extend_from_slice(b")\n\t");
                     for i in 0..=head.level {

@@ -142,12 +142,7 @@ impl Twoskip {
     }
 
     /// Makes every predecessor below `level` point to `forward`. C: `stitch()`
-    fn stitch(
-        &mut self,
-        level: usize,
-        back: &[u64; MAXLEVEL],
-        forward: &[u64; MAXLEVEL],
-    ) -> Result<()> {
+    fn stitch(&mut self, level: usize, back: &[u64; MAXLEVEL], forward: &[u64; MAXLEVEL]) -> Result<()> {
         let committed = self.header.current_size;
         let mut chain = 0;
         while chain < level {
@@ -256,8 +251,7 @@ impl Engine for Twoskip {
         let [next, ..] = location.forward;
         let start = location.found.map_or(next, |head| head.offset);
         let pending = !view.tail.is_empty();
-        let mut records =
-            if pending { Snapshot::default() } else { Snapshot::mapped(self.file.map()) };
+        let mut records = if pending { Snapshot::default() } else { Snapshot::mapped(self.file.map()) };
         view.walk(start, |head, key| {
             if !self.order.has_prefix(key, prefix) {
                 return Ok(false);

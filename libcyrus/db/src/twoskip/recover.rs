@@ -72,13 +72,7 @@ impl Twoskip {
     fn rescue(&mut self) -> Result<()> {
         let expected = self.header.num_records;
         let bytes = self.file.bytes();
-        let view = View {
-            base: bytes,
-            tail: &[],
-            tail_at: bytes.len() as u64,
-            heads: None,
-            ..self.view()
-        };
+        let view = View { base: bytes, tail: &[], tail_at: bytes.len() as u64, heads: None, ..self.view() };
         let image = {
             let mut state = Replay { records: BTreeMap::new(), view };
             let mut offset = DUMMY_OFFSET;
@@ -283,9 +277,9 @@ impl<'a> Replay<'a> {
         };
         let Some((key, head)) = candidate.map(|(key, head)| (*key, *head)) else { return };
         let leads_to = |pointer: u64| {
-            view.live(pointer).ok().is_some_and(|live| {
-                live.map_or(0, |live| live.offset) == next.map_or(0, |next| next.offset)
-            })
+            view.live(pointer)
+                .ok()
+                .is_some_and(|live| live.map_or(0, |live| live.offset) == next.map_or(0, |next| next.offset))
         };
         if leads_to(head.pointer(0)) || leads_to(head.pointer(1)) {
             self.records.remove(&key);

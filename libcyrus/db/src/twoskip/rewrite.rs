@@ -1,9 +1,7 @@
 //! A new file of the live records alone (reference/cyrusdb.md 2.9).
 
 use super::Twoskip;
-use super::format::{
-    self, COMMIT, DUMMY, DUMMY_OFFSET, HEADER_SIZE, Header, MAXLEVEL, RECORD, random_level,
-};
+use super::format::{self, COMMIT, DUMMY, DUMMY_OFFSET, HEADER_SIZE, Header, MAXLEVEL, RECORD, random_level};
 use crate::file::replace_file;
 use crate::{Durability, Result};
 use std::time::Instant;

@@ -148,9 +148,8 @@ impl<'a> View<'a> {
             }
             if let Some((_, Some(head), Ordering::Less)) = last {
                 at = head;
-                steps = steps
-                    .checked_sub(1)
-                    .ok_or_else(|| self.corrupt(offset, "endless chain of records"))?;
+                steps =
+                    steps.checked_sub(1).ok_or_else(|| self.corrupt(offset, "endless chain of records"))?;
                 continue;
             }
             chain -= 1;
