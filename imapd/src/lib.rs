@@ -5,6 +5,18 @@
 //! `reply` is the only place of tagged sentences; `capability` lists what is advertised.
 #![forbid(unsafe_code)]
 
+pub mod capability;
+pub mod cmd;
 pub mod command;
 pub mod date;
 pub mod parser;
+pub mod process;
+pub mod reply;
+pub mod response;
+pub mod session;
+
+/// The whole program; gives the exit code.
+#[must_use]
+pub fn main() -> i32 {
+    libcyrus::service::run::<process::Imapd>()
+}

@@ -1,0 +1,70 @@
+//! What is advertised: one row a token, with its RFC and when it is shown.
+
+use crate::session::Session;
+use libcyrus::base::config::Opt;
+
+/// When a token is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// Before and after login.
+    Always,
+    /// After login only.
+    LoggedIn,
+}
+
+/// Tokens in C's order. Only what works is here.
+const TOKENS: &[(&str, When)] = &[
+    ("IMAP4rev1", When::Always),          // RFC 3501
+    ("LITERAL+", When::Always),           // RFC 7888
+    ("ID", When::Always),                 // RFC 2971
+    ("ENABLE", When::Always),             // RFC 5161
+    ("ACL", When::LoggedIn),              // RFC 4314
+    ("CHILDREN", When::LoggedIn),         // RFC 3348
+    ("CONDSTORE", When::LoggedIn),        // RFC 7162
+    ("CREATE-SPECIAL-USE", When::LoggedIn), // RFC 6154
+    ("ESEARCH", When::LoggedIn),          // RFC 4731
+    ("LIST-EXTENDED", When::LoggedIn),    // RFC 5258
+    ("LIST-MYRIGHTS", When::LoggedIn),    // RFC 8440
+    ("LIST-STATUS", When::LoggedIn),      // RFC 5819
+    ("MOVE", When::LoggedIn),             // RFC 6851
+    ("MULTIAPPEND", When::LoggedIn),      // RFC 3502
+    ("NAMESPACE", When::LoggedIn),        // RFC 2342
+    ("OBJECTID", When::LoggedIn),         // RFC 8474
+    ("QUOTA", When::LoggedIn),            // RFC 2087
+    ("RIGHTS=kxten", When::LoggedIn),     // RFC 4314
+    ("SAVEDATE", When::LoggedIn),         // RFC 8514
+    ("SPECIAL-USE", When::LoggedIn),      // RFC 6154
+    ("STATUS=SIZE", When::LoggedIn),      // RFC 8438
+    ("UIDPLUS", When::LoggedIn),          // RFC 4315
+    ("UNSELECT", When::LoggedIn),         // RFC 3691
+    ("WITHIN", When::LoggedIn),           // RFC 5032
+];
+
+/// The capability list of this moment, without brackets or `* CAPABILITY`.
+pub fn list(session: &mut Session<'_>) -> Vec<u8> {
+    let logged_in = session.user.is_some();
+    let suppressed: Vec<&str> = session.imapd.config.words(Opt::SuppressCapabilities).collect();
+    let is_shown = |token: &str| !suppressed.iter().any(|word| word.eq_ignore_ascii_case(token));
+    let mut tokens: Vec<String> = TOKENS
+        .iter()
+        .filter(|(token, when)| (logged_in || *when == When::Always) && is_shown(token))
+        .map(|(token, _)| (*token).to_owned())
+        .collect();
+    crate::cmd::starttls::add_capabilities(session, &mut tokens);
+    if logged_in && session.imapd.idle.is_some() && is_shown("IDLE") {
+        tokens.push("IDLE".to_owned());
+    }
+    tokens.join(" ").into_bytes()
+}
+
+/// The greeting line (C: options `serverinfo`, `servername`).
+pub fn greeting(session: &mut Session<'_>) -> Vec<u8> {
+    let capabilities = list(session);
+    let config = session.imapd.config;
+    let info = match config.choice(Opt::Serverinfo) {
+        "off" => String::new(),
+        "min" => format!(" {}", config.servername()),
+        _ => format!(" {} Cyrus IMAP {}", config.servername(), libcyrus::base::VERSION),
+    };
+    [b"* OK [CAPABILITY ", capabilities.as_slice(), b"]", info.as_bytes(), b" server ready\r\n"].concat()
+}

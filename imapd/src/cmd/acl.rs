@@ -1,0 +1,31 @@
+//! GETACL, SETACL, DELETEACL, LISTRIGHTS, MYRIGHTS (RFC 4314 3).
+
+#![allow(unused_variables, unused_imports, missing_docs, clippy::missing_errors_doc, reason = "not filled in yet")]
+
+use crate::command::{
+    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence, StatusItem,
+    StoreRequest,
+};
+use crate::parser::lexer::Stop;
+use crate::reply::Answer;
+use crate::session::{Flow, Session};
+
+pub fn delete(session: &mut Session<'_>, mailbox: &[u8], identifier: &[u8]) -> Flow {
+    todo!()
+}
+
+pub fn get(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
+    todo!()
+}
+
+pub fn list_rights(session: &mut Session<'_>, mailbox: &[u8], identifier: &[u8]) -> Flow {
+    todo!()
+}
+
+pub fn my_rights(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
+    todo!()
+}
+
+pub fn set(session: &mut Session<'_>, mailbox: &[u8], identifier: &[u8], rights: &[u8]) -> Flow {
+    todo!()
+}

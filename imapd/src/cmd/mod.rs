@@ -1,0 +1,86 @@
+//! One file per command, or per family of commands that share their work.
+//!
+//! A handler gets the session and the typed command. It returns its tagged [`Answer`](crate::reply::Answer);
+//! the loop tells what changed in the selected mailbox before it, as the command's table row allows.
+
+pub mod acl;
+pub mod append;
+pub mod authenticate;
+pub mod close;
+pub mod copy;
+pub mod create;
+pub mod delete;
+pub mod enable;
+pub mod expunge;
+pub mod fetch;
+pub mod id;
+pub mod idle;
+pub mod list;
+pub mod login;
+pub mod lsub;
+pub mod namespace;
+pub mod noop;
+pub mod quota;
+pub mod rename;
+pub mod search;
+pub mod select;
+pub mod starttls;
+pub mod status;
+pub mod store;
+pub mod subscribe;
+
+use crate::command::Command;
+use crate::parser::lexer::Stop;
+use crate::session::{Flow, Session};
+
+/// Runs a command.
+///
+/// # Errors
+/// When the conversation cannot go on.
+pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Flow, Stop> {
+    match command {
+        Command::Append { mailbox } => append::append(session, tag, &mailbox),
+        Command::Authenticate { mechanism, initial } => {
+            authenticate::authenticate(session, tag, &mechanism, initial.as_deref())
+        }
+        Command::Capability => Ok(noop::capability(session)),
+        Command::Check | Command::Noop => Ok(noop::noop(session)),
+        Command::Close => Ok(close::close(session)),
+        Command::Copy { ids, mailbox } => Ok(copy::copy(session, &ids, &mailbox)),
+        Command::Create { mailbox, options } => Ok(create::create(session, &mailbox, &options)),
+        Command::Delete { mailbox } => Ok(delete::delete(session, &mailbox)),
+        Command::DeleteAcl { mailbox, identifier } => Ok(acl::delete(session, &mailbox, &identifier)),
+        Command::Enable { capabilities } => Ok(enable::enable(session, &capabilities)),
+        Command::Examine { mailbox, options } => Ok(select::examine(session, &mailbox, &options)),
+        Command::Expunge { ids } => Ok(expunge::expunge(session, ids.as_ref())),
+        Command::Fetch { ids, request } => fetch::fetch(session, &ids, &request),
+        Command::GetAcl { mailbox } => Ok(acl::get(session, &mailbox)),
+        Command::GetQuota { root } => Ok(quota::get(session, &root)),
+        Command::GetQuotaRoot { mailbox } => Ok(quota::get_root(session, &mailbox)),
+        Command::Id { parameters } => Ok(id::id(session, &parameters)),
+        Command::Idle => idle::idle(session, tag),
+        Command::List(request) => Ok(list::list(session, &request)),
+        Command::ListRights { mailbox, identifier } => Ok(acl::list_rights(session, &mailbox, &identifier)),
+        Command::Login { user, password } => Ok(login::login(session, &user, &password.0)),
+        Command::Logout => Ok(noop::logout(session, tag)),
+        Command::Lsub(request) => Ok(lsub::lsub(session, &request)),
+        Command::Move { ids, mailbox } => Ok(copy::move_(session, &ids, &mailbox)),
+        Command::MyRights { mailbox } => Ok(acl::my_rights(session, &mailbox)),
+        Command::Namespace => Ok(namespace::namespace(session)),
+        Command::Rename { from, to, partition } => {
+            Ok(rename::rename(session, &from, &to, partition.as_deref()))
+        }
+        Command::Search { by, program } => Ok(search::search(session, by, &program)),
+        Command::Select { mailbox, options } => Ok(select::select(session, &mailbox, &options)),
+        Command::SetAcl { mailbox, identifier, rights } => {
+            Ok(acl::set(session, &mailbox, &identifier, &rights))
+        }
+        Command::SetQuota { root, limits } => Ok(quota::set(session, &root, &limits)),
+        Command::StartTls => starttls::starttls(session, tag),
+        Command::Status { mailbox, items } => Ok(status::status(session, &mailbox, &items)),
+        Command::Store { ids, request } => Ok(store::store(session, &ids, &request)),
+        Command::Subscribe { mailbox } => Ok(subscribe::subscribe(session, &mailbox)),
+        Command::Unselect => Ok(close::unselect(session)),
+        Command::Unsubscribe { mailbox } => Ok(subscribe::unsubscribe(session, &mailbox)),
+    }
+}

@@ -1,0 +1,15 @@
+//! RENAME (RFC 3501 6.3.5).
+
+#![allow(unused_variables, unused_imports, missing_docs, clippy::missing_errors_doc, reason = "not filled in yet")]
+
+use crate::command::{
+    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence, StatusItem,
+    StoreRequest,
+};
+use crate::parser::lexer::Stop;
+use crate::reply::Answer;
+use crate::session::{Flow, Session};
+
+pub fn rename(session: &mut Session<'_>, from: &[u8], to: &[u8], partition: Option<&[u8]>) -> Flow {
+    todo!()
+}

@@ -1,0 +1,15 @@
+//! SEARCH (RFC 3501 6.4.4, RFC 4731).
+
+#![allow(unused_variables, unused_imports, missing_docs, clippy::missing_errors_doc, reason = "not filled in yet")]
+
+use crate::command::{
+    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence, StatusItem,
+    StoreRequest,
+};
+use crate::parser::lexer::Stop;
+use crate::reply::Answer;
+use crate::session::{Flow, Session};
+
+pub fn search(session: &mut Session<'_>, by: Numbering, program: &SearchProgram) -> Flow {
+    todo!()
+}

@@ -1,0 +1,15 @@
+//! STATUS (RFC 3501 6.3.10, RFC 8438, 8474).
+
+#![allow(unused_variables, unused_imports, missing_docs, clippy::missing_errors_doc, reason = "not filled in yet")]
+
+use crate::command::{
+    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence, StatusItem,
+    StoreRequest,
+};
+use crate::parser::lexer::Stop;
+use crate::reply::Answer;
+use crate::session::{Flow, Session};
+
+pub fn status(session: &mut Session<'_>, mailbox: &[u8], items: &[StatusItem]) -> Flow {
+    todo!()
+}

@@ -1,0 +1,4 @@
+//! The imapd program; see the library.
+fn main() {
+    std::process::exit(cyrus_imapd::main());
+}
