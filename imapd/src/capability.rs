@@ -14,30 +14,30 @@ enum When {
 
 /// Tokens in C's order. Only what works is here.
 const TOKENS: &[(&str, When)] = &[
-    ("IMAP4rev1", When::Always),          // RFC 3501
-    ("LITERAL+", When::Always),           // RFC 7888
-    ("ID", When::Always),                 // RFC 2971
-    ("ENABLE", When::Always),             // RFC 5161
-    ("ACL", When::LoggedIn),              // RFC 4314
-    ("CHILDREN", When::LoggedIn),         // RFC 3348
-    ("CONDSTORE", When::LoggedIn),        // RFC 7162
+    ("IMAP4rev1", When::Always),            // RFC 3501
+    ("LITERAL+", When::Always),             // RFC 7888
+    ("ID", When::Always),                   // RFC 2971
+    ("ENABLE", When::Always),               // RFC 5161
+    ("ACL", When::LoggedIn),                // RFC 4314
+    ("CHILDREN", When::LoggedIn),           // RFC 3348
+    ("CONDSTORE", When::LoggedIn),          // RFC 7162
     ("CREATE-SPECIAL-USE", When::LoggedIn), // RFC 6154
-    ("ESEARCH", When::LoggedIn),          // RFC 4731
-    ("LIST-EXTENDED", When::LoggedIn),    // RFC 5258
-    ("LIST-MYRIGHTS", When::LoggedIn),    // RFC 8440
-    ("LIST-STATUS", When::LoggedIn),      // RFC 5819
-    ("MOVE", When::LoggedIn),             // RFC 6851
-    ("MULTIAPPEND", When::LoggedIn),      // RFC 3502
-    ("NAMESPACE", When::LoggedIn),        // RFC 2342
-    ("OBJECTID", When::LoggedIn),         // RFC 8474
-    ("QUOTA", When::LoggedIn),            // RFC 2087
-    ("RIGHTS=kxten", When::LoggedIn),     // RFC 4314
-    ("SAVEDATE", When::LoggedIn),         // RFC 8514
-    ("SPECIAL-USE", When::LoggedIn),      // RFC 6154
-    ("STATUS=SIZE", When::LoggedIn),      // RFC 8438
-    ("UIDPLUS", When::LoggedIn),          // RFC 4315
-    ("UNSELECT", When::LoggedIn),         // RFC 3691
-    ("WITHIN", When::LoggedIn),           // RFC 5032
+    ("ESEARCH", When::LoggedIn),            // RFC 4731
+    ("LIST-EXTENDED", When::LoggedIn),      // RFC 5258
+    ("LIST-MYRIGHTS", When::LoggedIn),      // RFC 8440
+    ("LIST-STATUS", When::LoggedIn),        // RFC 5819
+    ("MOVE", When::LoggedIn),               // RFC 6851
+    ("MULTIAPPEND", When::LoggedIn),        // RFC 3502
+    ("NAMESPACE", When::LoggedIn),          // RFC 2342
+    ("OBJECTID", When::LoggedIn),           // RFC 8474
+    ("QUOTA", When::LoggedIn),              // RFC 2087
+    ("RIGHTS=kxten", When::LoggedIn),       // RFC 4314
+    ("SAVEDATE", When::LoggedIn),           // RFC 8514
+    ("SPECIAL-USE", When::LoggedIn),        // RFC 6154
+    ("STATUS=SIZE", When::LoggedIn),        // RFC 8438
+    ("UIDPLUS", When::LoggedIn),            // RFC 4315
+    ("UNSELECT", When::LoggedIn),           // RFC 3691
+    ("WITHIN", When::LoggedIn),             // RFC 5032
 ];
 
 /// The capability list of this moment, without brackets or `* CAPABILITY`.

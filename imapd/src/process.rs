@@ -77,7 +77,7 @@ impl Program for Imapd {
 
     fn start(config: &'static Config, args: &[OsString]) -> Result<Self, Fatal> {
         let options = options(args)?;
-        let store = Arc::new(Store::new(libcyrus::store::Settings::from_config(config)));
+        let store = Arc::new(Store::new(libcyrus::store::Settings::default()));
         let policy = std::rc::Rc::new(ProxyPolicy { config });
         Ok(Self {
             config,

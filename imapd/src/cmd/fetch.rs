@@ -1,10 +1,16 @@
 //! FETCH (RFC 3501 6.4.5).
 
-#![allow(unused_variables, unused_imports, missing_docs, clippy::missing_errors_doc, reason = "not filled in yet")]
+#![allow(
+    unused_variables,
+    unused_imports,
+    missing_docs,
+    clippy::missing_errors_doc,
+    reason = "not filled in yet"
+)]
 
 use crate::command::{
-    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence, StatusItem,
-    StoreRequest,
+    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence,
+    StatusItem, StoreRequest,
 };
 use crate::parser::lexer::Stop;
 use crate::reply::Answer;
