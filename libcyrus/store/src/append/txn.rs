@@ -1,16 +1,25 @@
 //! Appending one or more messages to one mailbox.
 
 use super::stage::Staged;
-use crate::error::Result;
-use crate::mailbox::{Changed, IndexGuard, Mailbox, Record, SystemFlags};
-use cyrus_util::ids::{ModSeq, Uid, UidValidity, UnixTime};
+use crate::error::{Error, Result};
+use crate::lock::Mode;
+use crate::mailbox::archive::archives_at_append;
+use crate::mailbox::{
+    Changed, FlagLimit, IndexGuard, InternalFlags, Mailbox, QuotaUse, Record, SystemFlags, Touch,
+    UserFlags, spool,
+};
+use cyrus_util::ids::{ModSeq, RecNo, Uid, UidValidity, UnixTime};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-/// What an append gives a message besides its bytes.
+/// What an append gives a message besides its bytes. Which flags the user may set was decided
+/// above.
 #[derive(Clone, Debug, Default)]
 pub struct AppendParams {
     /// INTERNALDATE; 0 for now.
     pub internaldate: UnixTime,
-    /// RFC 3501 flags. \Seen goes into the record only where the index keeps it for the user.
+    /// RFC 3501 flags.
     pub system_flags: SystemFlags,
     /// Keywords.
     pub keywords: Vec<Vec<u8>>,
@@ -22,6 +31,16 @@ pub struct AppendParams {
     pub cid: u64,
 }
 
+/// Whether the quota root is asked before the first message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QuotaCheck {
+    /// No: the caller did, or may go over.
+    #[default]
+    Skip,
+    /// For this much.
+    Room(QuotaUse),
+}
+
 /// What became of an append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -29,6 +48,9 @@ pub struct Appended {
     pub uidvalidity: UidValidity,
     /// The new UIDs in order.
     pub uids: Vec<Uid>,
+    /// Those given \Seen which the index does not keep for this user: they belong into the
+    /// user's seen database.
+    pub seen_elsewhere: Vec<Uid>,
     /// What the commit did.
     pub changed: Changed,
 }
@@ -39,42 +61,253 @@ pub struct Appended {
 #[derive(Debug)]
 pub struct AppendTxn<'m> {
     index: IndexGuard<'m>,
+    seen_internal: bool,
+    files: Vec<PathBuf>,
+    uids: Vec<Uid>,
+    seen_elsewhere: Vec<Uid>,
+    linked: bool,
+    done: bool,
 }
 
 impl<'m> AppendTxn<'m> {
-    /// Begins with the index locked exclusively. C: `append_setup_mbox()`
+    /// Begins with the index locked exclusively. `userid` is who sets \Seen.
+    /// C: `append_setup_mbox()`
     ///
     /// # Errors
-    /// `ReadOnly` when the lock is shared.
-    pub fn begin(index: IndexGuard<'m>) -> Result<Self> {
-        Ok(Self { index })
+    /// `ReadOnly` when the lock is shared, `OverQuota`.
+    pub fn begin(index: IndexGuard<'m>, userid: &[u8], quota: QuotaCheck) -> Result<Self> {
+        if index.mode() != Mode::Exclusive {
+            return Err(Error::ReadOnly);
+        }
+        if let (QuotaCheck::Room(wanted), Some(root)) = (quota, &index.mailbox_header().quotaroot) {
+            index.mailbox().store().check_quota(root, wanted)?;
+        }
+        let seen_internal = index.mailbox().seen_is_internal(userid);
+        Ok(Self {
+            index,
+            seen_internal,
+            files: Vec::new(),
+            uids: Vec::new(),
+            seen_elsewhere: Vec::new(),
+            linked: false,
+            done: false,
+        })
+    }
+
+    /// The index under the same lock, for annotations and the like.
+    pub fn index(&mut self) -> &mut IndexGuard<'m> {
+        &mut self.index
     }
 
     /// Appends a staged message; gives its UID. C: `append_fromstage()`
     ///
     /// # Errors
-    /// `Io`, `OverQuota`, `TooManyFlags`.
-    pub fn add(&mut self, _staged: &Staged, _params: &AppendParams) -> Result<Uid> {
-        todo!()
+    /// `Io`, `TooManyFlags`.
+    pub fn add(&mut self, staged: &Staged, params: &AppendParams) -> Result<Uid> {
+        let parsed = staged.parsed();
+        let mut record = Record {
+            uid: self.next_uid()?,
+            internaldate: or_now(params.internaldate),
+            sentdate: parsed.sentdate,
+            gmtime: parsed.gmtime,
+            size: parsed.size,
+            header_size: parsed.header_size,
+            cache_version: parsed.cache_version,
+            guid: parsed.guid,
+            savedate: params.savedate,
+            createdmodseq: params.createdmodseq,
+            cid: params.cid,
+            ..Record::default()
+        };
+        self.set_flags(&mut record, params)?;
+        let store = Arc::clone(self.index.mailbox().store());
+        let location = self.index.mailbox().location();
+        if archives_at_append(store.settings(), record.size) {
+            record.internal_flags = record.internal_flags.with(InternalFlags::ARCHIVED);
+        }
+        let target = spool::record_file(location, &record);
+        self.clear_target(&record)?;
+        let disk = store.disk();
+        if let Some(parent) = target.parent().filter(|_| location_is_new(&target)) {
+            disk.make_dir(parent)?;
+        }
+        spool::set_times(staged.file(), staged.path(), record.internaldate)?;
+        self.files.push(target.clone());
+        if disk.link(staged.path(), &target).is_ok() {
+            disk.sync(staged.file(), &target)?;
+        } else {
+            spool::copy(disk, staged.path(), &target)?;
+            let copied = File::options().write(true).open(&target);
+            let copied = copied.map_err(|e| Error::io("open message", &target, e))?;
+            spool::set_times(&copied, &target, record.internaldate)?;
+            disk.sync(&copied, &target)?;
+        }
+        let cache = &parsed.cache;
+        self.index.append(&mut record, cache, Touch::Modseq)?;
+        self.uids.push(record.uid);
+        Ok(record.uid)
     }
 
     /// Appends a copy of a message of another open mailbox, hard-linked where possible, with its
-    /// guid, dates, flags and keywords. C: `append_copy()`
+    /// guid, dates, flags and keywords; `flags` may drop what the user may not set. The save date
+    /// is now, as in C. Annotations are the caller's. C: `append_copy()`
     ///
     /// # Errors
-    /// `Io`, `TooManyFlags`.
-    pub fn copy(&mut self, _from: &mut Mailbox, _record: &Record) -> Result<Uid> {
-        todo!()
+    /// `Io`.
+    pub fn copy(&mut self, from: &mut Mailbox, record: &Record, flags: CopyFlags) -> Result<Uid> {
+        let cache = from.cache_bytes(record)?.into_owned();
+        let source = spool::record_file(from.location(), record);
+        let same_owner = from.location().owner == self.index.mailbox().location().owner;
+        let mut copy = Record {
+            recno: RecNo(0),
+            uid: self.next_uid()?,
+            cache_offset: 0,
+            savedate: UnixTime(0),
+            createdmodseq: ModSeq(0),
+            user_flags: UserFlags::default(),
+            system_flags: record.system_flags.without(SystemFlags::SEEN),
+            internal_flags: InternalFlags(record.internal_flags.0 & InternalFlags::ARCHIVED.0),
+            cid: if same_owner { record.cid } else { 0 },
+            ..record.clone()
+        };
+        if flags.may_write {
+            for slot in record.user_flags.iter() {
+                let Some(name) = from.header().flag_name(slot) else { continue };
+                match self.index.user_flag(name, FlagLimit::Client) {
+                    Ok(slot) => copy.user_flags.set(slot, true),
+                    Err(error) => log::error!(
+                        target: "syslog",
+                        "IOERROR: unable to copy flag: flag=<{}> error=<{error}>",
+                        String::from_utf8_lossy(name)
+                    ),
+                }
+            }
+        } else {
+            copy.system_flags = SystemFlags(copy.system_flags.0 & SystemFlags::DELETED.0);
+        }
+        if !flags.may_delete {
+            copy.system_flags = copy.system_flags.without(SystemFlags::DELETED);
+        }
+        if flags.seen {
+            self.set_seen(&mut copy);
+        }
+        let store = Arc::clone(self.index.mailbox().store());
+        let disk = store.disk();
+        let target = spool::record_file(self.index.mailbox().location(), &copy);
+        self.clear_target(&copy)?;
+        if let Some(parent) = target.parent().filter(|_| location_is_new(&target)) {
+            disk.make_dir(parent)?;
+        }
+        self.files.push(target.clone());
+        if disk.link(&source, &target).is_ok() {
+            self.linked = true;
+        } else {
+            spool::copy(disk, &source, &target)?;
+            spool::sync_file(disk, &target)?;
+        }
+        self.index.append(&mut copy, &cache, Touch::Modseq)?;
+        self.uids.push(copy.uid);
+        Ok(copy.uid)
     }
 
     /// Makes it durable and visible, in that order. C: `append_commit()`
     ///
     /// # Errors
     /// `Io`; nothing is visible then.
-    pub fn commit(self) -> Result<Appended> {
-        todo!()
+    pub fn commit(mut self) -> Result<Appended> {
+        let uidvalidity = self.index.header().uidvalidity;
+        if !self.uids.is_empty() {
+            let now = UnixTime::now();
+            self.index.change_index_header(|header| header.last_appenddate = now)?;
+        }
+        if self.linked {
+            // The inodes are old and durable; their new names are in these directories.
+            let store = Arc::clone(self.index.mailbox().store());
+            let location = self.index.mailbox().location();
+            let mut directories = vec![&location.data];
+            if location.has_archive() && self.files.iter().any(|f| f.starts_with(&location.archive)) {
+                directories.push(&location.archive);
+            }
+            for directory in directories {
+                spool::sync_file(store.disk(), directory)?;
+            }
+        }
+        let changed = self.index.write_changes()?;
+        self.done = true;
+        Ok(Appended {
+            uidvalidity,
+            uids: std::mem::take(&mut self.uids),
+            seen_elsewhere: std::mem::take(&mut self.seen_elsewhere),
+            changed,
+        })
     }
 
     /// Undoes everything. C: `append_abort()`
     pub fn abort(self) {}
+
+    fn next_uid(&self) -> Result<Uid> {
+        self.index.header().last_uid.0.checked_add(1).map(Uid).ok_or(Error::Internal("out of uids"))
+    }
+
+    /// Both possible names of the new UID must be free: a crash may have left a file.
+    fn clear_target(&self, record: &Record) -> Result<()> {
+        let location = self.index.mailbox().location();
+        let disk = self.index.mailbox().store().disk();
+        disk.unlink(&location.spool_file(record.uid))?;
+        if location.has_archive() {
+            disk.unlink(&location.archive_file(record.uid))?;
+        }
+        Ok(())
+    }
+
+    fn set_flags(&mut self, record: &mut Record, params: &AppendParams) -> Result<()> {
+        record.system_flags = params.system_flags.without(SystemFlags::SEEN);
+        if params.system_flags.has(SystemFlags::SEEN) {
+            self.set_seen(record);
+        }
+        for name in &params.keywords {
+            let slot = self.index.user_flag(name, FlagLimit::Client)?;
+            record.user_flags.set(slot, true);
+        }
+        Ok(())
+    }
+
+    fn set_seen(&mut self, record: &mut Record) {
+        if self.seen_internal {
+            record.system_flags = record.system_flags.with(SystemFlags::SEEN);
+        } else {
+            self.seen_elsewhere.push(record.uid);
+        }
+    }
+}
+
+/// What a copy may carry over, by the user's rights on the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyFlags {
+    /// Right `w`: flags and keywords.
+    pub may_write: bool,
+    /// Right `t`: \Deleted.
+    pub may_delete: bool,
+    /// The user has seen the original and has right `s`.
+    pub seen: bool,
+}
+
+impl Drop for AppendTxn<'_> {
+    fn drop(&mut self) {
+        if !self.done && !self.index.is_published() {
+            let store = Arc::clone(self.index.mailbox().store());
+            for file in &self.files {
+                let _ = store.disk().unlink(file);
+            }
+        }
+    }
+}
+
+fn or_now(time: UnixTime) -> UnixTime {
+    if time.0 == 0 { UnixTime::now() } else { time }
+}
+
+/// Whether the directory of `target` has to be made first; asked only of the parent.
+fn location_is_new(target: &std::path::Path) -> bool {
+    target.parent().is_some_and(|parent| !parent.is_dir())
 }

@@ -3,6 +3,7 @@
 use super::{Mode, Wait};
 use crate::error::{Error, Result};
 use cyrus_sys::lock;
+use cyrus_util::dirhash::DirHash;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -20,8 +21,7 @@ const IDLE_FILES: usize = 16;
 #[derive(Debug)]
 pub struct Registry {
     root: PathBuf,
-    hashed: bool,
-    full_hash: bool,
+    hash: Option<DirHash>,
     files: Mutex<HashMap<PathBuf, LockFile>>,
     indexes: Mutex<HashMap<PathBuf, Weak<IndexFile>>>,
 }
@@ -44,13 +44,12 @@ pub struct IndexFile {
 }
 
 impl Registry {
-    /// A registry for the lock files below `root` (`mboxname_lockpath`), hashed as the spool is.
+    /// A registry for the lock files below `root` (`mboxname_lockpath`), in one-letter directories if the spool has them.
     #[must_use]
-    pub fn new(root: PathBuf, hashed: bool, full_hash: bool) -> Arc<Self> {
+    pub fn new(root: PathBuf, hash: Option<DirHash>) -> Arc<Self> {
         Arc::new(Self {
             root,
-            hashed,
-            full_hash,
+            hash,
             files: Mutex::new(HashMap::new()),
             indexes: Mutex::new(HashMap::new()),
         })
@@ -68,8 +67,8 @@ impl Registry {
     #[must_use]
     pub fn id_path(&self, id: &[u8]) -> PathBuf {
         let mut path = self.root.clone();
-        if self.hashed {
-            path.push(char::from(dirhash(id, self.full_hash)).to_string());
+        if let Some(hash) = self.hash {
+            path.push(hash.letter(id).to_string());
         }
         let mut name = id.to_vec();
         name.extend_from_slice(b".lock");
@@ -242,7 +241,6 @@ fn open_lock_file(path: &Path) -> io::Result<File> {
             .create(true)
             .truncate(true)
             .mode(0o666)
-            .custom_flags(0)
             .open(path)
     };
     match open() {
@@ -253,21 +251,5 @@ fn open_lock_file(path: &Path) -> io::Result<File> {
             open()
         }
         other => other,
-    }
-}
-
-/// C's `dir_hash_b()`: the directory letter of a name (reference/mailbox-files.md 1.3).
-#[must_use]
-pub(crate) fn dirhash(name: &[u8], full: bool) -> u8 {
-    if full {
-        let hash = name
-            .iter()
-            .take_while(|&&byte| byte != 0 && byte != b'.')
-            .fold(0_u32, |n, &byte| ((n << 3) ^ (n >> 5)) ^ u32::from(byte));
-        return b'A' + u8::try_from(hash % 23).unwrap_or(0);
-    }
-    match name.first() {
-        Some(first) if first.is_ascii_alphabetic() => first.to_ascii_lowercase(),
-        _ => b'q',
     }
 }

@@ -1,6 +1,27 @@
 //! What one index-locked session changed, and the order in which it is written.
+//!
+//! Order of a commit (reference/mailbox-files.md 8.1): cache appended and synced, quota,
+//! cyrus.header, changed records in ascending order, observers, index header, fsync of the index.
+//! Until the index header is written, appended records do not count and the caches hold only
+//! octets that nobody points to.
 
-use cyrus_util::ids::ModSeq;
+use super::cache::CacheWriters;
+use super::header::MailboxHeader;
+use super::index::{
+    IndexHeader, InternalFlags, MailboxOptions, Record, SystemFlags, annot_crc, basic_crc,
+    is_virtual_annotation, virtual_annot_crc,
+};
+use super::location::Location;
+use super::open::{IndexGuard, Mailbox};
+use crate::error::{Error, Result};
+use cyrus_util::ids::{ModSeq, Uid, UnixTime};
+use std::collections::BTreeMap;
+
+/// Records this far apart are still written with one call, the ones between unchanged.
+const GAP_RECORDS: u32 = 32;
+
+/// Octets of records written with one call.
+const BATCH_OCTETS: usize = 1 << 20;
 
 /// Whether a rewrite counts as a change for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +43,34 @@ pub struct QuotaUse {
     pub annotation_octets: i64,
 }
 
+impl QuotaUse {
+    /// What the header says is used.
+    #[must_use]
+    pub fn of(header: &IndexHeader) -> Self {
+        Self {
+            storage_octets: i64::try_from(header.quota_mailbox_used).unwrap_or(i64::MAX),
+            messages: i64::from(header.exists),
+            annotation_octets: i64::try_from(header.quota_annot_used).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// `self - before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            storage_octets: self.storage_octets.saturating_sub(before.storage_octets),
+            messages: self.messages.saturating_sub(before.messages),
+            annotation_octets: self.annotation_octets.saturating_sub(before.annotation_octets),
+        }
+    }
+
+    /// Whether nothing is used or changed.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self == Self::default()
+    }
+}
+
 /// What a commit did; the caller tells the sync log, idled and the statuscache.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
@@ -36,5 +85,329 @@ pub struct Changed {
 }
 
 /// The changes collected so far.
-#[derive(Debug, Default)]
-pub(super) struct Changes {}
+#[derive(Debug)]
+pub(super) struct Changes {
+    /// The index header as it will be.
+    pub(super) header: IndexHeader,
+    /// cyrus.header as it will be, when it changes.
+    pub(super) mailbox_header: Option<MailboxHeader>,
+    /// Changed and appended records by position.
+    pub(super) records: BTreeMap<u32, Record>,
+    /// Records that the file has.
+    pub(super) stored: u32,
+    pub(super) dirty: bool,
+    pub(super) modseq_dirty: bool,
+    pub(super) now: UnixTime,
+    pub(super) caches: CacheWriters,
+    /// The index header was written: what it counts may be seen by others.
+    pub(super) published: bool,
+    before: QuotaUse,
+    flag_crcs: Vec<u32>,
+}
+
+impl Changes {
+    pub(super) fn new(mailbox: &Mailbox) -> Self {
+        let header = mailbox.index_header.clone();
+        Self {
+            before: QuotaUse::of(&header),
+            stored: header.num_records,
+            header,
+            mailbox_header: None,
+            records: BTreeMap::new(),
+            dirty: false,
+            modseq_dirty: false,
+            now: UnixTime::now(),
+            caches: CacheWriters::default(),
+            published: false,
+            flag_crcs: mailbox.flag_crcs.clone(),
+        }
+    }
+
+    /// Adds a record to, or takes it from, counts and checksums. C: `mailbox_index_update_counts()`
+    pub(super) fn count(&mut self, record: &Record, add: bool) {
+        if record.internal_flags.has(InternalFlags::EXPUNGED) {
+            return;
+        }
+        let header = &mut self.header;
+        let step = |count: &mut u32| {
+            *count = if add { count.saturating_add(1) } else { count.saturating_sub(1) };
+        };
+        if record.system_flags.has(SystemFlags::ANSWERED) {
+            step(&mut header.answered);
+        }
+        if record.system_flags.has(SystemFlags::FLAGGED) {
+            step(&mut header.flagged);
+        }
+        if record.system_flags.has(SystemFlags::DELETED) {
+            step(&mut header.deleted);
+        }
+        if !record.system_flags.has(SystemFlags::SEEN) {
+            step(&mut header.unseen);
+        }
+        step(&mut header.exists);
+        let size = u64::from(record.size);
+        header.quota_mailbox_used = if add {
+            header.quota_mailbox_used.saturating_add(size)
+        } else {
+            header.quota_mailbox_used.saturating_sub(size)
+        };
+        header.synccrc_basic ^= basic_crc(record, &self.flag_crcs);
+        header.synccrc_annot ^= virtual_annot_crc(record, header.version);
+        self.dirty = true;
+    }
+
+    /// Adds or takes the stored annotations of a message. C: `mailbox_annot_update_counts()`
+    pub(super) fn count_annotations(&mut self, uid: Uid, annotations: &[StoredAnnotation], add: bool) {
+        for annotation in annotations {
+            if !is_virtual_annotation(&annotation.entry, self.header.version) && uid.0 != 0 {
+                self.header.synccrc_annot ^=
+                    annot_crc(uid, &annotation.entry, &annotation.userid, &annotation.value);
+            }
+            let size = annotation.value.len() as u64;
+            let used = &mut self.header.quota_annot_used;
+            *used = if add { used.saturating_add(size) } else { used.saturating_sub(size) };
+        }
+    }
+
+    /// C: `mailbox_modseq_dirty()`
+    pub(super) fn next_modseq(&mut self) -> ModSeq {
+        self.header.highestmodseq.0 = self.header.highestmodseq.0.saturating_add(1);
+        self.modseq_dirty = true;
+        self.dirty = true;
+        self.header.highestmodseq
+    }
+
+    pub(super) fn flags_changed(&mut self, header: &MailboxHeader) {
+        self.flag_crcs = header.flag_crcs();
+    }
+}
+
+/// One annotation of a message as stored in cyrus.annotations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnnotation {
+    /// Entry name.
+    pub entry: Vec<u8>,
+    /// Real userid; empty for shared values.
+    pub userid: Vec<u8>,
+    /// Value.
+    pub value: Vec<u8>,
+}
+
+impl IndexGuard<'_> {
+    /// Writes everything in the documented order and releases the lock.
+    ///
+    /// The guard does not tell the sync log, idled or the statuscache: the caller does, with what
+    /// is returned. C: `mailbox_commit()` + `mailbox_unlock_index()`
+    ///
+    /// # Errors
+    /// `Io`; what was written before the index header does not count then.
+    pub fn commit(mut self) -> Result<Changed> {
+        self.write_changes()
+    }
+
+    /// As [`IndexGuard::commit`], keeping the lock.
+    pub(crate) fn write_changes(&mut self) -> Result<Changed> {
+        let mut changed =
+            Changed { highestmodseq: self.changes.header.highestmodseq, ..Changed::default() };
+        if !self.changes.dirty && self.changes.mailbox_header.is_none() {
+            return Ok(changed);
+        }
+        let stored = self.changes.stored;
+        let store = std::sync::Arc::clone(&self.mailbox.store);
+        let disk = store.disk();
+        self.changes.caches.commit(disk)?;
+        self.commit_quota()?;
+        let renamed = self.changes.mailbox_header.is_some();
+        if let Some(header) = self.changes.mailbox_header.take() {
+            let crc = write_header(disk, &self.mailbox.location, &header)?;
+            self.changes.header.header_file_crc = crc;
+            self.mailbox.flag_crcs = header.flag_crcs();
+            self.mailbox.header = header;
+            self.mailbox.header_crc = crc;
+            self.mailbox.header_inode = 0; // re-read (and its inode noted) at the next index lock
+        }
+        self.write_records()?;
+        for observer in store.observers() {
+            observer.commits(&self.mailbox.header, &self.changes.header)?;
+        }
+        let path = &self.mailbox.location.index;
+        let bytes = self.changes.header.encode();
+        disk.write_at(&self.mailbox.index_file.file, path, 0, &bytes)?;
+        self.changes.published = true;
+        if renamed {
+            // The rename of cyrus.header is in the journal with the times of this inode.
+            disk.sync(&self.mailbox.index_file.file, path)?;
+        } else {
+            disk.sync_data(&self.mailbox.index_file.file, path)?;
+        }
+
+        changed.changed = true;
+        changed.highestmodseq = self.changes.header.highestmodseq;
+        changed.appended = self.changes.header.num_records.saturating_sub(stored);
+        changed.rewritten =
+            u32::try_from(self.changes.records.range(..=stored).count()).unwrap_or(u32::MAX);
+        self.mailbox.index_header = self.changes.header.clone();
+        self.changes.records.clear();
+        self.changes.dirty = false;
+        self.changes.modseq_dirty = false;
+        self.changes.stored = self.changes.header.num_records;
+        self.changes.before = QuotaUse::of(&self.changes.header);
+        self.mailbox.refresh_map()?;
+        Ok(changed)
+    }
+
+    /// Whether the index header of this session reached the file.
+    pub(crate) fn is_published(&self) -> bool {
+        self.changes.published
+    }
+
+    /// Writes changed records in ascending order, neighbours together. Records that lie between
+    /// two changed ones are written as they are when that saves a call.
+    fn write_records(&mut self) -> Result<()> {
+        let header = &self.changes.header;
+        let (start, size) = (u64::from(header.start_offset), header.record_size as usize);
+        let version = header.version;
+        let path = &self.mailbox.location.index;
+        let disk = self.mailbox.store.disk();
+        let file = &self.mailbox.index_file.file;
+        let mut batch: Vec<u8> = Vec::new();
+        let mut first = 0_u32;
+        let mut next = 0_u32;
+        let offset_of = |recno: u32| start + u64::from(recno.saturating_sub(1)) * size as u64;
+        for (&recno, record) in &self.changes.records {
+            let gap = recno.saturating_sub(next);
+            let fillable = gap <= GAP_RECORDS && recno.saturating_sub(1) <= self.changes.stored;
+            if !batch.is_empty() && (batch.len() >= BATCH_OCTETS || (gap > 0 && !fillable)) {
+                disk.write_at(file, path, offset_of(first), &batch)?;
+                batch.clear();
+            }
+            if batch.is_empty() {
+                first = recno;
+            } else if gap > 0 {
+                let from = usize::try_from(offset_of(next)).unwrap_or(usize::MAX);
+                let between = from..from.saturating_add(size.saturating_mul(gap as usize));
+                let unchanged = self.mailbox.map.get(between);
+                let unchanged =
+                    unchanged.ok_or_else(|| Error::corrupt(path, from as u64, "record past the end"))?;
+                batch.extend_from_slice(unchanged);
+            }
+            let at = batch.len();
+            batch.resize(at + size, 0);
+            record.encode_into(version, batch.get_mut(at..).unwrap_or_default());
+            next = recno.saturating_add(1);
+        }
+        if !batch.is_empty() {
+            disk.write_at(file, path, offset_of(first), &batch)?;
+        }
+        Ok(())
+    }
+
+    /// Books what the session added to or took from the quota root. C: `mailbox_commit_quota()`
+    fn commit_quota(&self) -> Result<()> {
+        let delta = QuotaUse::of(&self.changes.header).since(self.changes.before);
+        let header = self.changes.mailbox_header.as_ref().unwrap_or(&self.mailbox.header);
+        match &header.quotaroot {
+            Some(root) if !delta.is_zero() => {
+                self.mailbox.store.book_quota(root, &self.mailbox.location.name, delta)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives back to the quota root what the mailbox used: it is going away.
+    pub(super) fn release_quota(&mut self, header: &IndexHeader) -> Result<()> {
+        let used = QuotaUse::of(header);
+        match &self.mailbox.header.quotaroot {
+            Some(root) if !used.is_zero() => {
+                let store = &self.mailbox.store;
+                store.book_quota(root, &self.mailbox.location.name, QuotaUse::default().since(used))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Books what the mailbox uses on a new root.
+    pub(super) fn take_quota(&mut self, root: Option<&[u8]>, header: &IndexHeader) -> Result<()> {
+        let used = QuotaUse::of(header);
+        match root {
+            Some(root) if !used.is_zero() => {
+                self.mailbox.store.book_quota(root, &self.mailbox.location.name, used)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Moves what the mailbox uses from its quota root to another.
+    pub(super) fn move_quota(&mut self, root: Option<&[u8]>) -> Result<()> {
+        if self.mailbox.header.quotaroot.as_deref() == root {
+            return Ok(());
+        }
+        let header = self.changes.header.clone();
+        self.release_quota(&header)?;
+        self.take_quota(root, &header)
+    }
+
+    /// Counts everything anew from the records. C: `mailbox_index_recalc()`
+    ///
+    /// # Errors
+    /// `ReadOnly`, `Corrupt`.
+    pub fn recalculate(&mut self) -> Result<()> {
+        self.check_writable()?;
+        let annotations = self.mailbox.all_annotations()?;
+        let header = &mut self.changes.header;
+        header.answered = 0;
+        header.flagged = 0;
+        header.deleted = 0;
+        header.unseen = 0;
+        header.exists = 0;
+        header.quota_mailbox_used = 0;
+        header.quota_annot_used = 0;
+        header.synccrc_basic = super::index::CRC_INIT_BASIC;
+        header.synccrc_annot = super::index::CRC_INIT_ANNOT;
+        self.changes.dirty = true;
+        if let Some(of_mailbox) = annotations.get(&Uid(0)) {
+            self.changes.count_annotations(Uid(0), of_mailbox, true);
+        }
+        for recno in 1..=self.changes.header.num_records {
+            let record = self.record(cyrus_util::ids::RecNo(recno))?;
+            if !record.is_live() {
+                continue;
+            }
+            self.changes.count(&record, true);
+            if let Some(of_message) = annotations.get(&record.uid) {
+                self.changes.count_annotations(record.uid, of_message, true);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn note_expunged(&mut self, when: UnixTime) {
+        let first = &mut self.changes.header.first_expunged;
+        if first.0 == 0 || first.0 > when.0 {
+            *first = when;
+        }
+    }
+
+    pub(super) fn want_cleanup(&mut self, repack: bool) {
+        self.changes.header.options.set(MailboxOptions::NEEDS_UNLINK, true);
+        if repack {
+            self.changes.header.options.set(MailboxOptions::NEEDS_REPACK, true);
+        }
+        self.changes.dirty = true;
+    }
+}
+
+/// Replaces cyrus.header and gives its CRC. C: `mailbox_commit_header()`
+pub(super) fn write_header(
+    disk: &super::disk::Disk,
+    location: &Location,
+    header: &MailboxHeader,
+) -> Result<u32> {
+    let bytes = header.encode();
+    let new = Location::new_name(&location.header);
+    let file = disk.create(&new)?;
+    disk.write_at(&file, &new, 0, &bytes)?;
+    disk.sync(&file, &new)?;
+    disk.rename(&new, &location.header)?;
+    Ok(crc32fast::hash(&bytes))
+}

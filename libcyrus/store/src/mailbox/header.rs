@@ -1,6 +1,7 @@
 //! cyrus.header: name, uniqueid, quota root, ACL, keyword names (reference/mailbox-files.md 2).
 
 use crate::error::{Error, Result};
+use cyrus_util::dlist::Value;
 use std::path::Path;
 
 /// How many keywords a mailbox can name.
@@ -59,51 +60,29 @@ impl MailboxHeader {
     /// The whole file, in the new form.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
-        out.extend_from_slice(b"%(T ");
-        atom(&mut out, if self.mbtype.is_empty() { b"e" } else { &self.mbtype });
-        out.extend_from_slice(b" N ");
-        atom(&mut out, &self.name);
-        out.extend_from_slice(b" I ");
-        atom(&mut out, &self.uniqueid);
+        let mut line = Value::kv();
+        line.put(b"T", Value::str(if self.mbtype.is_empty() { b"e" } else { self.mbtype.as_slice() }));
+        line.put(b"N", Value::str(self.name.as_slice()));
+        line.put(b"I", Value::str(self.uniqueid.as_slice()));
         if let Some(root) = &self.quotaroot {
-            out.extend_from_slice(b" Q ");
-            atom(&mut out, root);
+            line.put(b"Q", Value::str(root.as_slice()));
         }
         if let Some(acl) = &self.acl {
-            out.extend_from_slice(b" A %(");
+            let mut list = Value::kv();
             let mut fields = acl.split(|&byte| byte == b'\t');
-            let mut first = true;
             while let (Some(id), Some(rights)) = (fields.next(), fields.next()) {
-                if id.is_empty() {
-                    break;
-                }
-                if !first {
-                    out.push(b' ');
-                }
-                first = false;
-                // The key of a pair is printed as it is.
-                out.extend_from_slice(id);
-                out.push(b' ');
-                atom(&mut out, rights);
+                list.put(id, Value::str(rights));
             }
-            out.push(b')');
+            line.put(b"A", list);
         }
         let used = self.flags.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         if used > 0 {
-            out.extend_from_slice(b" U (");
-            for (slot, flag) in self.flags.iter().take(used).enumerate() {
-                if slot > 0 {
-                    out.push(b' ');
-                }
-                match flag {
-                    Some(name) => atom(&mut out, name),
-                    None => out.extend_from_slice(b"NIL"),
-                }
-            }
-            out.push(b')');
+            let name = |flag: &Option<Vec<u8>>| flag.as_deref().map_or(Value::Nil, Value::str);
+            line.put(b"U", Value::List(self.flags.iter().take(used).map(name).collect()));
         }
-        out.extend_from_slice(b")\n");
+        let mut out = MAGIC.to_vec();
+        line.print_to(&mut out);
+        out.push(b'\n');
         out
     }
 
@@ -175,22 +154,27 @@ impl MailboxHeader {
     }
 
     fn decode_dlist(body: &[u8]) -> Option<Self> {
-        let mut cursor = Cursor { rest: body };
-        let mut header = Self::default();
-        cursor.eat(b"%(")?;
-        while !cursor.closes() {
-            let key = cursor.word()?;
-            match key.as_slice() {
-                b"T" => header.mbtype = cursor.value()?.unwrap_or_default(),
-                b"N" => header.name = cursor.value()?.unwrap_or_default(),
-                b"I" => header.uniqueid = cursor.value()?.unwrap_or_default(),
-                b"Q" => header.quotaroot = cursor.value()?,
-                b"A" => header.acl = Some(cursor.acl()?),
-                b"U" => header.flags = cursor.flags()?,
-                _ => cursor.skip(0)?,
+        let (line, _) = Value::parse_prefix(body).ok()?;
+        let text = |key: &[u8]| line.get(key).and_then(Value::as_bytes).map(<[u8]>::to_vec);
+        let acl = line.get(b"A").map(|list| {
+            let mut acl = Vec::new();
+            for (id, rights) in list.pairs() {
+                acl.extend_from_slice(id);
+                acl.push(b'\t');
+                acl.extend_from_slice(rights.as_bytes().unwrap_or_default());
+                acl.push(b'\t');
             }
-        }
-        Some(header)
+            acl
+        });
+        let flags = line.get(b"U").map(Value::items).unwrap_or_default();
+        Some(Self {
+            mbtype: text(b"T").unwrap_or_default(),
+            name: text(b"N").unwrap_or_default(),
+            uniqueid: text(b"I").unwrap_or_default(),
+            quotaroot: text(b"Q"),
+            acl,
+            flags: flags.iter().take(MAX_USER_FLAGS).map(|f| f.as_bytes().map(<[u8]>::to_vec)).collect(),
+        })
     }
 
     /// line 1 `quotaroot TAB uniqueid [TAB ..]`, line 2 keyword names, line 3 the ACL.
@@ -217,144 +201,4 @@ impl MailboxHeader {
 /// RFC 3501 atom, as C's `imparse_isatom()` sees it.
 fn is_atom(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|&byte| byte > b' ' && byte < 0x7f && !b"(){%*\"\\]".contains(&byte))
-}
-
-/// Prints a dlist atom: bare, quoted, or as a literal (reference/databases.md 1).
-fn atom(out: &mut Vec<u8>, value: &[u8]) {
-    let bare = !value.is_empty()
-        && value.len() < 1024
-        && !value.eq_ignore_ascii_case(b"NIL")
-        && value.iter().all(|&byte| byte > b' ' && byte < 0x7f && !b"(){%*\"\\".contains(&byte));
-    if bare {
-        out.extend_from_slice(value);
-    } else if value.len() < 1024
-        && value.iter().all(|&byte| byte != 0 && byte < 0x80 && !b"\r\n\"%\\".contains(&byte))
-    {
-        out.push(b'"');
-        out.extend_from_slice(value);
-        out.push(b'"');
-    } else {
-        out.extend_from_slice(format!("{{{}}}\r\n", value.len()).as_bytes());
-        out.extend_from_slice(value);
-    }
-}
-
-/// Reads the dlist text of a header line; everything is bounded by the bytes there are.
-struct Cursor<'a> {
-    rest: &'a [u8],
-}
-
-impl Cursor<'_> {
-    fn eat(&mut self, expected: &[u8]) -> Option<()> {
-        self.rest = self.rest.strip_prefix(expected)?;
-        Some(())
-    }
-
-    fn blanks(&mut self) {
-        self.rest = self.rest.trim_ascii_start();
-    }
-
-    /// Whether a list ends here; eats the parenthesis.
-    fn closes(&mut self) -> bool {
-        self.blanks();
-        self.eat(b")").is_some()
-    }
-
-    fn take(&mut self, octets: usize) -> Option<Vec<u8>> {
-        let (taken, rest) = self.rest.split_at_checked(octets)?;
-        self.rest = rest;
-        Some(taken.to_vec())
-    }
-
-    fn word(&mut self) -> Option<Vec<u8>> {
-        self.blanks();
-        let end = self.rest.iter().position(|&byte| b" ()\r\n".contains(&byte)).unwrap_or(self.rest.len());
-        if end == 0 {
-            return None;
-        }
-        self.take(end)
-    }
-
-    /// An atom, a quoted string, a literal; `NIL` is `None`.
-    fn value(&mut self) -> Option<Option<Vec<u8>>> {
-        self.blanks();
-        match self.rest.first()? {
-            b'"' => {
-                self.eat(b"\"")?;
-                let mut value = Vec::new();
-                loop {
-                    let (&byte, rest) = self.rest.split_first()?;
-                    self.rest = rest;
-                    match byte {
-                        b'"' => return Some(Some(value)),
-                        b'\\' => {
-                            let (&quoted, rest) = self.rest.split_first()?;
-                            self.rest = rest;
-                            value.push(quoted);
-                        }
-                        _ => value.push(byte),
-                    }
-                }
-            }
-            b'{' => {
-                self.eat(b"{")?;
-                let end = self.rest.iter().position(|&byte| byte == b'}')?;
-                let digits = self.take(end)?;
-                let digits = digits.strip_suffix(b"+").unwrap_or(&digits);
-                let octets = std::str::from_utf8(digits).ok()?.parse::<usize>().ok()?;
-                self.eat(b"}")?;
-                let _ = self.eat(b"\r");
-                self.eat(b"\n")?;
-                self.take(octets).map(Some)
-            }
-            _ => {
-                let word = self.word()?;
-                Some((word != b"NIL").then_some(word))
-            }
-        }
-    }
-
-    fn acl(&mut self) -> Option<Vec<u8>> {
-        self.blanks();
-        self.eat(b"%(")?;
-        let mut acl = Vec::new();
-        while !self.closes() {
-            let id = self.value()??;
-            let rights = self.value()?.unwrap_or_default();
-            acl.extend_from_slice(&id);
-            acl.push(b'\t');
-            acl.extend_from_slice(&rights);
-            acl.push(b'\t');
-        }
-        Some(acl)
-    }
-
-    fn flags(&mut self) -> Option<Vec<Option<Vec<u8>>>> {
-        self.blanks();
-        self.eat(b"(")?;
-        let mut flags = Vec::new();
-        while !self.closes() {
-            let flag = self.value()?;
-            if flags.len() < MAX_USER_FLAGS {
-                flags.push(flag);
-            }
-        }
-        Some(flags)
-    }
-
-    /// Steps over a value of a key we do not know, to a bounded depth.
-    fn skip(&mut self, depth: u32) -> Option<()> {
-        self.blanks();
-        let _ = self.eat(b"%");
-        if self.eat(b"(").is_some() {
-            if depth > 16 {
-                return None;
-            }
-            while !self.closes() {
-                self.skip(depth + 1)?;
-            }
-            return Some(());
-        }
-        self.value().map(|_| ())
-    }
 }

@@ -1,26 +1,34 @@
 //! Creating, deleting and renaming the files of a mailbox; the list entry is mboxlist's.
 
+use super::change::write_header;
+use super::disk::Disk;
+use super::header::MailboxHeader;
+use super::index::{IndexHeader, MailboxOptions, Version};
 use super::location::Location;
 use super::open::Mailbox;
+use super::spool;
 use crate::context::Store;
-use crate::error::Result;
-use crate::lock::UserLock;
-use cyrus_util::ids::{ModSeq, UidValidity};
+use crate::error::{Error, Result};
+use crate::lock::{Mode, UserLock, Wait};
+use cyrus_util::ids::{ModSeq, UidValidity, UnixTime};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What a new mailbox starts with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CreateParams {
     /// ACL in TAB form.
     pub acl: Vec<u8>,
     /// Quota root above it.
     pub quotaroot: Option<Vec<u8>>,
-    /// UIDVALIDITY; 0 for one from the clock.
+    /// UIDVALIDITY; 0 for the clock's second.
     pub uidvalidity: UidValidity,
     /// Option bits; `None` for `mailbox_default_options`.
     pub options: Option<u32>,
-    /// Highest modseq to start from; 0 for the default.
+    /// Highest modseq to start from; 0 for 1.
     pub highestmodseq: ModSeq,
+    /// Modseq of creation; 0 for the highest.
+    pub createdmodseq: ModSeq,
 }
 
 /// How a rename ended.
@@ -37,36 +45,224 @@ impl Mailbox {
     /// C: `mailbox_create()`
     ///
     /// # Errors
-    /// `Exists` when there is an index already, `Io`.
+    /// `Locked` when this process has it open, `Exists` when its index and header are there
+    /// already, `Io`.
     pub fn create(
-        _store: &Arc<Store>,
-        _user: &UserLock,
-        _location: Location,
-        _params: &CreateParams,
+        store: &Arc<Store>,
+        user: &UserLock,
+        location: Location,
+        params: &CreateParams,
     ) -> Result<Self> {
-        todo!()
+        if !user.allows(Mode::Exclusive) {
+            return Err(Error::Internal("create under a shared user lock"));
+        }
+        if !store.may_write() {
+            return Err(Error::ConversationsUnsupported);
+        }
+        let lock =
+            store.locks().lock_name(user, location.lock_file.clone(), Mode::Exclusive, Wait::Block)?;
+        if location.header.exists() && location.index.exists() {
+            return Err(Error::Exists);
+        }
+        let disk = store.disk();
+        for file in [&location.index, &location.header] {
+            if let Some(parent) = file.parent() {
+                disk.make_dir(parent)?;
+            }
+        }
+        disk.make_dir(&location.data)?;
+        let header = MailboxHeader {
+            mbtype: location.mbtype.clone(),
+            name: location.name.as_bytes().to_vec(),
+            uniqueid: location.uniqueid.clone(),
+            quotaroot: params.quotaroot.clone(),
+            acl: Some(params.acl.clone()),
+            flags: Vec::new(),
+        };
+        let now = UnixTime::now();
+        let uidvalidity =
+            if params.uidvalidity.0 == 0 { UidValidity(now.as_u32()) } else { params.uidvalidity };
+        let modseq = ModSeq(params.highestmodseq.0.max(1));
+        let options = params.options.unwrap_or(store.settings().default_options);
+        let mut index = IndexHeader::fresh(Version::CURRENT, uidvalidity, modseq, options, now);
+        if params.createdmodseq.0 != 0 && params.createdmodseq < modseq {
+            index.createdmodseq = params.createdmodseq;
+        }
+        // An index of no octets first: a crash before the header leaves something that is no
+        // mailbox for anybody, and the next create begins anew.
+        let file = disk.create(&location.index)?;
+        index.header_file_crc = write_header(disk, &location, &header)?;
+        disk.write_at(&file, &location.index, 0, &index.encode())?;
+        disk.sync(&file, &location.index)?;
+        drop(file);
+        let mut mailbox = Self::with_lock(store, location, lock)?;
+        mailbox.lock_index(user, Mode::Shared)?.abort();
+        Ok(mailbox)
     }
 
-    /// Marks the mailbox deleted and closes it; the last closer removes the files.
-    /// C: `mailbox_delete()`
+    /// Marks the mailbox deleted and closes it; the last closer removes the files. The caller has
+    /// removed the list entry, and removes seen state. C: `mailbox_delete()`
     ///
     /// # Errors
     /// `Io`.
-    pub fn delete(self, _user: &UserLock) -> Result<()> {
-        todo!()
+    pub fn delete(mut self, user: &UserLock) -> Result<()> {
+        {
+            let mut guard = self.lock_index_even_deleted(user, Mode::Exclusive)?;
+            let header = guard.header().clone();
+            // The quota root gets back what the mailbox used; the index keeps its counts.
+            guard.release_quota(&header)?;
+            guard.change_index_header(|header| header.options.set(MailboxOptions::DELETED, true))?;
+            guard.commit()?;
+        }
+        log::info!(
+            target: "syslog",
+            "Deleted mailbox {}",
+            String::from_utf8_lossy(self.location.name.as_bytes())
+        );
+        let (store, location) = (Arc::clone(&self.store), self.location.clone());
+        drop(self);
+        remove_if_last(&store, location)
     }
 
-    /// Gives the mailbox a new name (and partition or directories). A by-id mailbox that stays on
-    /// its partition moves no file. C: `mailbox_rename_copy()`
+    /// Gives the mailbox a new name (and partition or directories). A by-id mailbox that stays in
+    /// its directories moves no file: only the name in cyrus.header and the quota root change, and
+    /// the modseq goes up. Otherwise the files are copied, messages as hard links.
     ///
     /// # Errors
     /// `Exists`, `Io`.
+    ///
+    /// C: `mailbox_rename_copy()`, and the by-id branch of `mboxlist_renamemailbox()`
     pub fn rename(
         &mut self,
-        _user: &UserLock,
-        _to: &Location,
-        _quotaroot: Option<Vec<u8>>,
+        user: &UserLock,
+        to: &Location,
+        quotaroot: Option<Vec<u8>>,
     ) -> Result<Renamed> {
-        todo!()
+        let in_place = to.data == self.location.data
+            && to.index == self.location.index
+            && to.header == self.location.header
+            && to.archive == self.location.archive;
+        if in_place {
+            let mut guard = self.lock_index(user, Mode::Exclusive)?;
+            guard.move_quota(quotaroot.as_deref())?;
+            guard.next_modseq()?;
+            guard.change_mailbox_header(|header| {
+                header.name = to.name.as_bytes().to_vec();
+                header.quotaroot = quotaroot;
+            })?;
+            guard.commit()?;
+            self.location.name = to.name.clone();
+            self.location.owner.clone_from(&to.owner);
+            return Ok(Renamed::InPlace);
+        }
+        if to.index.exists() {
+            return Err(Error::Exists);
+        }
+        let store = Arc::clone(&self.store);
+        let from = self.location.clone();
+        {
+            let guard = self.lock_index(user, Mode::Exclusive)?;
+            copy_files(store.disk(), &from, to)?;
+            guard.abort();
+        }
+        let mut moved = Self::open(&store, user, to.clone(), Mode::Exclusive, Wait::Block)?;
+        let mut guard = moved.lock_index(user, Mode::Exclusive)?;
+        let header = guard.header().clone();
+        guard.take_quota(quotaroot.as_deref(), &header)?;
+        guard.next_modseq()?;
+        guard.change_mailbox_header(|header| {
+            header.name = to.name.as_bytes().to_vec();
+            header.uniqueid.clone_from(&to.uniqueid);
+            header.mbtype.clone_from(&to.mbtype);
+            header.quotaroot = quotaroot;
+        })?;
+        guard.commit()?;
+        Ok(Renamed::Copied)
     }
+}
+
+/// Removes the files of a deleted mailbox when nobody else has it open. C: `mailbox_close()`
+pub(super) fn remove_if_last(store: &Arc<Store>, location: Location) -> Result<()> {
+    let user = match store.lock_owner(location.owner.as_deref(), Mode::Exclusive) {
+        Ok(user) => user,
+        // Held shared by a caller further up: the next closer removes it.
+        Err(Error::Internal(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let mut mailbox = match Mailbox::open(store, &user, location, Mode::Exclusive, Wait::Try) {
+        Ok(mailbox) => mailbox,
+        Err(Error::Locked | Error::NotFound) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    // A new mailbox may have come in its place.
+    let deleted = {
+        let guard = mailbox.lock_index_even_deleted(&user, Mode::Shared)?;
+        guard.header().options.has(MailboxOptions::DELETED)
+    };
+    if deleted { remove_all(store.disk(), &mailbox.location) } else { Ok(()) }
+}
+
+/// Removes everything in the data, meta and archive directories, and the directories.
+/// C: `mailbox_delete_cleanup()`
+pub(super) fn remove_all(disk: &Disk, location: &Location) -> Result<()> {
+    let files = [&location.index, &location.header, &location.cache, &location.archive_cache];
+    let mut directories: Vec<&Path> = vec![&location.data, &location.archive];
+    directories.extend(files.into_iter().chain([&location.annotations]).filter_map(|file| file.parent()));
+    directories.sort_unstable();
+    directories.dedup();
+    for directory in directories {
+        let Ok(entries) = std::fs::read_dir(directory) else { continue };
+        for entry in entries.flatten() {
+            if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+                disk.unlink(&entry.path())?;
+            }
+        }
+        // Parents too, as far as they are empty; legacy mailboxes have children inside.
+        let mut empty = Some(directory);
+        let mut levels = 0;
+        while let Some(directory) = empty {
+            levels += 1;
+            if levels > 3 || std::fs::remove_dir(directory).is_err() {
+                break;
+            }
+            empty = directory.parent();
+        }
+    }
+    Ok(())
+}
+
+/// Copies all files of a mailbox: messages and cyrus.squat as links, the rest as copies; synced.
+fn copy_files(disk: &Disk, from: &Location, to: &Location) -> Result<()> {
+    for directory in [&to.data, &to.archive] {
+        disk.make_dir(directory)?;
+    }
+    let meta = [
+        (&from.index, &to.index),
+        (&from.header, &to.header),
+        (&from.cache, &to.cache),
+        (&from.archive_cache, &to.archive_cache),
+        (&from.annotations, &to.annotations),
+    ];
+    for (old, new) in meta {
+        if old.exists() && !new.exists() {
+            if let Some(parent) = new.parent() {
+                disk.make_dir(parent)?;
+            }
+            spool::copy(disk, old, new)?;
+            spool::sync_file(disk, new)?;
+        }
+    }
+    for (old, new) in [(&from.data, &to.data), (&from.archive, &to.archive)] {
+        let Ok(entries) = std::fs::read_dir(old) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let bytes = name.as_encoded_bytes();
+            if spool::parse_name(bytes).is_some() || bytes == b"cyrus.squat" {
+                let target = new.join(&name);
+                disk.unlink(&target)?;
+                spool::link_or_copy(disk, &entry.path(), &target)?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,13 +1,14 @@
 //! Where the files of one mailbox are (reference/mailbox-files.md 1).
 
 use cyrus_util::ids::Uid;
+use cyrus_util::mboxname::MboxName;
 use std::path::{Path, PathBuf};
 
 /// The directories and names of one mailbox, worked out once from its mailboxes.db entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// Internal name.
-    pub name: Vec<u8>,
+    pub name: MboxName,
     /// Owner's userid; `None` for a shared mailbox.
     pub owner: Option<Vec<u8>>,
     /// Unique id.
@@ -40,9 +41,9 @@ impl Location {
     /// A location with everything in one directory below `root`, as tests and a plain
     /// installation have it.
     #[must_use]
-    pub fn plain(name: &[u8], uniqueid: &[u8], dir: &Path, root: &Path, lock_file: PathBuf) -> Self {
+    pub fn plain(name: MboxName, uniqueid: &[u8], dir: &Path, root: &Path, lock_file: PathBuf) -> Self {
         Self {
-            name: name.to_vec(),
+            name,
             owner: None,
             uniqueid: uniqueid.to_vec(),
             mbtype: b"e".to_vec(),

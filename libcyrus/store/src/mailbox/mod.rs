@@ -20,7 +20,8 @@
 //! for record in index.records() { .. }
 //! ```
 
-mod archive;
+mod annotations;
+pub(crate) mod archive;
 pub mod cache;
 mod change;
 pub mod disk;
@@ -34,7 +35,7 @@ pub mod reconstruct;
 mod repack;
 pub mod spool;
 
-pub use change::{Changed, QuotaUse, Touch};
+pub use change::{Changed, QuotaUse, StoredAnnotation, Touch};
 pub use expunge::{ExpungeOutcome, UnlinkMark};
 pub use header::{FlagLimit, MailboxHeader};
 pub use index::{

@@ -1,14 +1,21 @@
 //! An open mailbox and the index lock on it.
 
-use super::change::{Changed, Changes, Touch};
+use super::cache::{CacheView, Caches};
+use super::change::{Changes, Touch};
 use super::header::{FlagLimit, MailboxHeader};
-use super::index::{IndexHeader, Record, RecordView};
+use super::index::{
+    IndexHeader, InternalFlags, MailboxOptions, Record, RecordView, annot_crc, is_virtual_annotation,
+};
 use super::location::Location;
-use crate::context::Store;
-use crate::error::Result;
+use crate::append::ParsedMessage;
+use crate::context::{ExpungeMode, Store};
+use crate::error::{Error, Result};
 use crate::lock::{IndexFile, Mode, NameLock, UserLock, Wait};
 use cyrus_sys::map::Map;
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UnixTime};
+use std::borrow::Cow;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 /// An open mailbox. Holds the shared name lock: as long as it lives, no file of the mailbox is
@@ -17,7 +24,6 @@ use std::sync::Arc;
 pub struct Mailbox {
     pub(super) store: Arc<Store>,
     pub(super) location: Location,
-    pub(super) name_lock: NameLock,
     pub(super) index_file: Arc<IndexFile>,
     pub(super) map: Map,
     pub(super) index_header: IndexHeader,
@@ -25,7 +31,9 @@ pub struct Mailbox {
     pub(super) header_inode: u64,
     pub(super) header_crc: u32,
     pub(super) flag_crcs: Vec<u32>,
-    pub(super) caches: super::cache::Caches,
+    pub(super) caches: Caches,
+    // Last, so that every descriptor is closed before the name lock goes.
+    pub(super) name_lock: NameLock,
 }
 
 /// What should be done to a mailbox after the reply, while nobody waits.
@@ -45,6 +53,7 @@ pub struct IndexGuard<'m> {
     pub(super) mailbox: &'m mut Mailbox,
     pub(super) mode: Mode,
     pub(super) changes: Changes,
+    _user: &'m UserLock,
 }
 
 impl Mailbox {
@@ -53,13 +62,40 @@ impl Mailbox {
     /// # Errors
     /// `NotFound` when it has no index or is marked deleted, `Locked`, `BadFormat`, `Corrupt`, `Io`.
     pub fn open(
-        _store: &Arc<Store>,
-        _user: &UserLock,
-        _location: Location,
-        _mode: Mode,
-        _wait: Wait,
+        store: &Arc<Store>,
+        user: &UserLock,
+        location: Location,
+        mode: Mode,
+        wait: Wait,
     ) -> Result<Self> {
-        todo!()
+        let name_lock = store.locks().lock_name(user, location.lock_file.clone(), mode, wait)?;
+        Self::with_lock(store, location, name_lock)
+    }
+
+    /// Opens under a name lock that is already held.
+    pub(super) fn with_lock(store: &Arc<Store>, location: Location, name_lock: NameLock) -> Result<Self> {
+        let index_file = open_index(store, &location)?;
+        let mut mailbox = Self {
+            store: Arc::clone(store),
+            index_file,
+            map: Map::default(),
+            index_header: IndexHeader::fresh(
+                super::index::Version::CURRENT,
+                cyrus_util::ids::UidValidity(0),
+                ModSeq(1),
+                0,
+                UnixTime(0),
+            ),
+            header: MailboxHeader::default(),
+            header_inode: 0,
+            header_crc: 0,
+            flag_crcs: Vec::new(),
+            caches: Caches::default(),
+            location,
+            name_lock,
+        };
+        mailbox.refresh_map()?;
+        Ok(mailbox)
     }
 
     /// Takes the owner's namespace lock for the next index lock. When this process does not hold
@@ -67,9 +103,14 @@ impl Mailbox {
     /// name; the index is reopened if it was replaced meanwhile.
     ///
     /// # Errors
-    /// As [`Mailbox::open`].
-    pub fn lock_user(&mut self, _mode: Mode) -> Result<UserLock> {
-        todo!()
+    /// `Internal` when this process holds it shared and exclusive is asked for; `Io`.
+    pub fn lock_user(&mut self, mode: Mode) -> Result<UserLock> {
+        let Some(owner) = &self.location.owner else { return Ok(UserLock::unowned()) };
+        let locks = self.store.locks();
+        if locks.user_held(owner).is_some() {
+            return locks.lock_user(owner, mode, Wait::Block);
+        }
+        locks.with_lock_dropped(&self.location.lock_file, || locks.lock_user(owner, mode, Wait::Block))
     }
 
     /// Takes the index lock and refreshes header and map. Exclusive needs an exclusive user lock.
@@ -79,8 +120,114 @@ impl Mailbox {
     /// database; `Locked` when this process already has it; `NotFound` for a deleted mailbox.
     ///
     /// C: `mailbox_lock_index()`
-    pub fn lock_index<'m>(&'m mut self, _user: &'m UserLock, _mode: Mode) -> Result<IndexGuard<'m>> {
-        todo!()
+    pub fn lock_index<'m>(&'m mut self, user: &'m UserLock, mode: Mode) -> Result<IndexGuard<'m>> {
+        let guard = self.lock_index_even_deleted(user, mode)?;
+        if guard.header().options.has(MailboxOptions::DELETED) {
+            return Err(Error::NotFound);
+        }
+        Ok(guard)
+    }
+
+    /// As [`Mailbox::lock_index`], also for a mailbox marked deleted.
+    pub(super) fn lock_index_even_deleted<'m>(
+        &'m mut self,
+        user: &'m UserLock,
+        mode: Mode,
+    ) -> Result<IndexGuard<'m>> {
+        if mode == Mode::Exclusive {
+            if !user.allows(Mode::Exclusive) {
+                return Err(Error::Internal("exclusive index lock asked for under a shared user lock"));
+            }
+            if !self.store.may_write() {
+                return Err(Error::ConversationsUnsupported);
+            }
+        }
+        loop {
+            self.index_file.lock(mode, Wait::Block)?;
+            match self.refresh() {
+                Ok(true) => break,
+                Ok(false) => {
+                    // Replaced by a repack while we did not hold the name lock.
+                    self.index_file.unlock();
+                    self.map = Map::default();
+                    self.caches.forget();
+                    self.index_file = open_index(&self.store, &self.location)?;
+                }
+                Err(error) => {
+                    self.index_file.unlock();
+                    return Err(error);
+                }
+            }
+        }
+        let changes = Changes::new(self);
+        Ok(IndexGuard { mailbox: self, mode, changes, _user: user })
+    }
+
+    /// Brings map and headers up to date under the index lock; false when the file was replaced.
+    fn refresh(&mut self) -> Result<bool> {
+        let path = &self.location.index;
+        let found = self.index_file.file.metadata().map_err(|e| Error::io("fstat index", path, e))?;
+        if found.nlink() == 0 {
+            return Ok(false);
+        }
+        if found.len() != self.map.len() as u64 {
+            self.map = Map::new(&self.index_file.file, found.len())
+                .map_err(|e| Error::io("map index", path, e))?;
+        }
+        let header = IndexHeader::decode(&self.map, path, UnixTime::now())?;
+        let needed =
+            u64::from(header.start_offset) + u64::from(header.num_records) * u64::from(header.record_size);
+        if needed > self.map.len() as u64 {
+            return Err(Error::bad_format(path, "index shorter than its header says"));
+        }
+        if header.generation_no != self.index_header.generation_no {
+            self.caches.forget();
+        }
+        self.index_header = header;
+        self.refresh_header()?;
+        Ok(true)
+    }
+
+    /// Re-reads cyrus.header when its inode changed.
+    fn refresh_header(&mut self) -> Result<()> {
+        let path = &self.location.header;
+        let found = std::fs::metadata(path).map_err(|e| Error::io("stat header", path, e))?;
+        if found.ino() == self.header_inode {
+            return Ok(());
+        }
+        let bytes = std::fs::read(path).map_err(|e| Error::io("read header", path, e))?;
+        self.header = MailboxHeader::decode(&bytes, path)?;
+        self.flag_crcs = self.header.flag_crcs();
+        self.header_crc = crc32fast::hash(&bytes);
+        self.header_inode = found.ino();
+        let expected = self.index_header.header_file_crc;
+        if expected != 0 && expected != self.header_crc {
+            log::warn!(
+                target: "syslog",
+                "Header CRC mismatch for mailbox {}: {:08X} {:08X}",
+                String::from_utf8_lossy(self.location.name.as_bytes()),
+                self.header_crc,
+                expected
+            );
+        }
+        Ok(())
+    }
+
+    /// Maps the index as long as it is now.
+    pub(super) fn refresh_map(&mut self) -> Result<()> {
+        let path = &self.location.index;
+        let size = self.index_file.file.metadata().map_err(|e| Error::io("fstat index", path, e))?.len();
+        if size != self.map.len() as u64 {
+            self.map =
+                Map::new(&self.index_file.file, size).map_err(|e| Error::io("map index", path, e))?;
+        }
+        Ok(())
+    }
+
+    /// The store it belongs to.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
     }
 
     /// Where the files are.
@@ -104,24 +251,49 @@ impl Mailbox {
     /// The cached data of a message. C: `mailbox_cacherecord()`
     ///
     /// # Errors
-    /// `Corrupt` when it is missing or damaged: the caller parses the message instead.
-    pub fn cached(&mut self, _record: &Record) -> Result<super::cache::CacheRecord<'_>> {
-        todo!()
+    /// `Corrupt` when it is missing or damaged; [`Mailbox::cache_bytes`] parses the message then.
+    pub fn cached(&mut self, record: &Record) -> Result<CacheView<'_>> {
+        let bytes = self.caches.record(&self.location, record)?;
+        CacheView::at(bytes, 0).ok_or(Error::Internal("cache record lost its length"))
+    }
+
+    /// The cache record of a message, from the file, or made from the message when the one in the
+    /// file is missing or damaged; read it with [`CacheView::at`]`(.., 0)`.
+    ///
+    /// # Errors
+    /// `Io` when the message cannot be read either.
+    pub fn cache_bytes(&mut self, record: &Record) -> Result<Cow<'_, [u8]>> {
+        // Two steps, because a borrow that is returned from one arm only is not understood yet.
+        if self.caches.record(&self.location, record).is_ok() {
+            return self.caches.record(&self.location, record).map(Cow::Borrowed);
+        }
+        log::error!(
+            target: "syslog",
+            "IOERROR: no cache content, parsing: mailbox=<{}> record=<{}>",
+            String::from_utf8_lossy(self.location.name.as_bytes()),
+            record.uid
+        );
+        let message = self.message(record)?;
+        Ok(Cow::Owned(ParsedMessage::parse(&message, self.store.settings()).cache))
     }
 
     /// The message file, mapped. C: `mailbox_map_record()`
     ///
     /// # Errors
     /// `Io` when the file cannot be opened.
-    pub fn message(&self, _record: &Record) -> Result<Map> {
-        todo!()
+    pub fn message(&self, record: &Record) -> Result<Map> {
+        super::spool::map_message(&self.location, record)
     }
 
     /// Whether \Seen of this user is kept in the index: the owner, or all with SHAREDSEEN.
     /// C: `mailbox_internal_seen()`
     #[must_use]
-    pub fn seen_is_internal(&self, _userid: &[u8]) -> bool {
-        todo!()
+    pub fn seen_is_internal(&self, userid: &[u8]) -> bool {
+        if self.index_header.version.minor() < 12 {
+            return false;
+        }
+        self.index_header.options.has(MailboxOptions::SHARED_SEEN)
+            || self.location.owner.as_deref() == Some(userid)
     }
 
     /// Closes the mailbox and tells what is left to do after the reply. A deleted mailbox is
@@ -130,7 +302,23 @@ impl Mailbox {
     /// # Errors
     /// `Io`.
     pub fn close(self) -> Result<Cleanup> {
-        todo!()
+        // The word as it is in the file now: somebody else may have deleted the mailbox.
+        let word = super::index::u32_at(&self.map, 60).unwrap_or(0);
+        let options = MailboxOptions(self.index_header.options.0 | word);
+        let (store, location) = (Arc::clone(&self.store), self.location.clone());
+        let known = self.header_inode != 0;
+        drop(self);
+        if !known {
+            return Ok(Cleanup::None);
+        }
+        if options.has(MailboxOptions::DELETED) {
+            super::life::remove_if_last(&store, location)?;
+            return Ok(Cleanup::None);
+        }
+        if options.has(MailboxOptions::NEEDS_REPACK) || options.has(MailboxOptions::NEEDS_UNLINK) {
+            return Ok(Cleanup::Wanted(Box::new(location)));
+        }
+        Ok(Cleanup::None)
     }
 
     /// Does the delayed work: tries the exclusive name lock, repacks or unlinks. Somebody else
@@ -138,25 +326,55 @@ impl Mailbox {
     ///
     /// # Errors
     /// `Io`, `Corrupt`.
-    pub fn run_cleanup(_store: &Arc<Store>, _location: Location) -> Result<()> {
-        todo!()
+    pub fn run_cleanup(store: &Arc<Store>, location: Location) -> Result<()> {
+        let user = store.lock_owner(location.owner.as_deref(), Mode::Exclusive)?;
+        let mut mailbox = match Self::open(store, &user, location, Mode::Exclusive, Wait::Try) {
+            Ok(mailbox) => mailbox,
+            Err(Error::Locked | Error::NotFound) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let options = match mailbox.lock_index(&user, Mode::Shared) {
+            Ok(guard) => guard.header().options,
+            Err(Error::NotFound) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if options.has(MailboxOptions::NEEDS_REPACK) {
+            mailbox.repack(&user, None)
+        } else if options.has(MailboxOptions::NEEDS_UNLINK) {
+            mailbox.unlink_expunged(&user)
+        } else {
+            Ok(())
+        }
     }
+}
+
+fn open_index(store: &Store, location: &Location) -> Result<Arc<IndexFile>> {
+    store.locks().open_index(&location.index).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::NotFound,
+        _ => Error::io("open index", &location.index, error),
+    })
 }
 
 /// Iterator over records in ascending order.
 #[derive(Debug)]
 pub struct Records<'g> {
-    _guard: &'g (),
+    guard: &'g IndexGuard<'g>,
+    next: u32,
 }
 
 impl Iterator for Records<'_> {
     type Item = Result<Record>;
+
     fn next(&mut self) -> Option<Self::Item> {
-        todo!()
+        if self.next >= self.guard.num_records() {
+            return None;
+        }
+        self.next += 1;
+        Some(self.guard.record(RecNo(self.next)))
     }
 }
 
-impl<'m> IndexGuard<'m> {
+impl IndexGuard<'_> {
     /// The mailbox.
     #[must_use]
     pub fn mailbox(&self) -> &Mailbox {
@@ -168,50 +386,98 @@ impl<'m> IndexGuard<'m> {
         self.mailbox
     }
 
+    /// How the lock is held.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// The index header with the changes of this session.
     #[must_use]
     pub fn header(&self) -> &IndexHeader {
-        todo!()
+        &self.changes.header
     }
 
     /// cyrus.header with the changes of this session.
     #[must_use]
     pub fn mailbox_header(&self) -> &MailboxHeader {
-        todo!()
+        self.changes.mailbox_header.as_ref().unwrap_or(&self.mailbox.header)
     }
 
     /// How many records there are, expunged ones included.
     #[must_use]
     pub fn num_records(&self) -> u32 {
-        todo!()
+        self.changes.header.num_records
+    }
+
+    /// The time that this session stamps on its changes.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        self.changes.now
     }
 
     /// A record as on disk, in place, unchecked and without the changes of this session; for scans.
     #[must_use]
-    pub fn view(&self, _recno: RecNo) -> Option<RecordView<'_>> {
-        todo!()
+    pub fn view(&self, recno: RecNo) -> Option<RecordView<'_>> {
+        if recno.0 == 0 || recno.0 > self.changes.stored {
+            return None;
+        }
+        let header = &self.changes.header;
+        let offset = u64::from(header.start_offset) + u64::from(recno.0 - 1) * u64::from(header.record_size);
+        RecordView::new(self.mailbox.map.get(usize::try_from(offset).ok()?..)?, header.version, recno)
     }
 
     /// A record with the changes of this session. C: `mailbox_read_index_record()`
     ///
     /// # Errors
     /// `Corrupt` for a wrong CRC or a position past the end.
-    pub fn record(&self, _recno: RecNo) -> Result<Record> {
-        todo!()
+    pub fn record(&self, recno: RecNo) -> Result<Record> {
+        if let Some(changed) = self.changes.records.get(&recno.0) {
+            return Ok(changed.clone());
+        }
+        let path = &self.mailbox.location.index;
+        let past = || Error::corrupt(path, u64::from(recno.0), "index record past end of file");
+        self.view(recno).ok_or_else(past)?.read(path)
     }
 
     /// All records, expunged ones included, with the changes of this session.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
-        todo!()
+        Records { guard: self, next: 0 }
     }
 
     /// The record of a UID, expunged or not. C: `mailbox_find_index_record()`
     ///
     /// # Errors
     /// As [`IndexGuard::record`].
-    pub fn find(&self, _uid: Uid) -> Result<Option<Record>> {
-        todo!()
+    pub fn find(&self, uid: Uid) -> Result<Option<Record>> {
+        let (mut low, mut high) = (1, self.num_records());
+        while low <= high {
+            let middle = low + (high - low) / 2;
+            match self.uid_at(middle).cmp(&Some(uid)) {
+                std::cmp::Ordering::Equal => return self.record(RecNo(middle)).map(Some),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle - 1,
+            }
+        }
+        Ok(None)
+    }
+
+    fn uid_at(&self, recno: u32) -> Option<Uid> {
+        match self.view(RecNo(recno)) {
+            Some(view) => Some(view.uid()),
+            None => self.changes.records.get(&recno).map(|record| record.uid),
+        }
+    }
+
+    pub(super) fn check_writable(&self) -> Result<()> {
+        if self.mode == Mode::Exclusive { Ok(()) } else { Err(Error::ReadOnly) }
+    }
+
+    /// Whether expunged messages lose their files at once.
+    fn expunges_at_once(&self) -> bool {
+        self.mailbox.store.settings().expunge_mode != ExpungeMode::Delayed
+            || self.changes.header.version.minor() < 12
     }
 
     /// Rewrites a record (flags, dates, cid ...). With [`Touch::Modseq`] it gets the next modseq.
@@ -219,8 +485,48 @@ impl<'m> IndexGuard<'m> {
     ///
     /// # Errors
     /// `ReadOnly` without the exclusive lock, `Corrupt`, what an observer says.
-    pub fn rewrite(&mut self, _record: &mut Record, _touch: Touch) -> Result<()> {
-        todo!()
+    pub fn rewrite(&mut self, record: &mut Record, touch: Touch) -> Result<()> {
+        self.check_writable()?;
+        let old = self.record(record.recno)?;
+        if old.uid != record.uid || old.guid != record.guid {
+            return Err(Error::Internal("rewrite of another message"));
+        }
+        let was_expunged = old.internal_flags.has(InternalFlags::EXPUNGED);
+        if was_expunged && !record.internal_flags.has(InternalFlags::EXPUNGED) {
+            return Err(Error::Internal("expunged messages do not come back"));
+        }
+        let expunged = record.internal_flags.has(InternalFlags::EXPUNGED);
+        if expunged && self.expunges_at_once() {
+            record.internal_flags =
+                record.internal_flags.with(InternalFlags::UNLINKED).with(InternalFlags::NEEDS_CLEANUP);
+        }
+        match touch {
+            Touch::Silent => self.changes.dirty = true,
+            Touch::Modseq => {
+                record.modseq = self.changes.next_modseq();
+                record.last_updated = self.changes.now;
+            }
+        }
+        if record.internal_flags.has(InternalFlags::UNLINKED) {
+            let at_once = self.mailbox.store.settings().expunge_mode == ExpungeMode::Immediate
+                || self.changes.header.version.minor() < 12;
+            self.want_cleanup(at_once);
+        }
+        let store = Arc::clone(&self.mailbox.store);
+        for observer in store.observers() {
+            observer.record_changes(&self.mailbox.header, Some(&old), record)?;
+        }
+        self.changes.count(&old, false);
+        self.changes.count(record, true);
+        if expunged && !was_expunged {
+            let annotations = self.mailbox.message_annotations(record.uid)?;
+            self.changes.count_annotations(record.uid, &annotations, false);
+        }
+        if expunged {
+            self.note_expunged(record.last_updated);
+        }
+        self.changes.records.insert(record.recno.0, record.clone());
+        Ok(())
     }
 
     /// Appends a record whose message file is in place; `cache` is its cache record.
@@ -228,32 +534,123 @@ impl<'m> IndexGuard<'m> {
     ///
     /// # Errors
     /// `ReadOnly`, `MailboxFull`, what an observer says.
-    pub fn append(&mut self, _record: &mut Record, _cache: &[u8], _touch: Touch) -> Result<()> {
-        todo!()
+    pub fn append(&mut self, record: &mut Record, cache: &[u8], touch: Touch) -> Result<()> {
+        self.check_writable()?;
+        if record.uid <= self.changes.header.last_uid {
+            return Err(Error::Internal("append below the last uid"));
+        }
+        if record.size == 0 || record.guid.is_null() {
+            return Err(Error::Internal("append without a message"));
+        }
+        self.check_room()?;
+        if record.internaldate.0 == 0 {
+            record.internaldate = UnixTime::now();
+        }
+        if record.gmtime.0 == 0 {
+            record.gmtime = record.internaldate;
+        }
+        if record.sentdate.0 == 0 {
+            record.sentdate = local_midnight_of(record.internaldate);
+        }
+        match touch {
+            Touch::Silent => self.changes.dirty = true,
+            Touch::Modseq => {
+                record.modseq = self.changes.next_modseq();
+                if record.createdmodseq.0 == 0 || record.createdmodseq > record.modseq {
+                    record.createdmodseq = record.modseq;
+                }
+                record.last_updated = self.changes.now;
+                if record.savedate.0 == 0 {
+                    record.savedate = self.changes.now;
+                }
+            }
+        }
+        let store = Arc::clone(&self.mailbox.store);
+        if !record.internal_flags.has(InternalFlags::UNLINKED) {
+            let generation = self.changes.header.generation_no;
+            self.changes.caches.append(store.disk(), &self.mailbox.location, generation, record, cache)?;
+        }
+        for observer in store.observers() {
+            observer.record_changes(&self.mailbox.header, None, record)?;
+        }
+        self.changes.count(record, true);
+        record.recno = RecNo(self.changes.header.num_records.saturating_add(1));
+        self.changes.header.num_records = record.recno.0;
+        self.changes.header.last_uid = record.uid;
+        if record.internal_flags.has(InternalFlags::EXPUNGED) {
+            self.note_expunged(record.last_updated);
+        }
+        self.changes.records.insert(record.recno.0, record.clone());
+        Ok(())
+    }
+
+    /// `mailbox_maxmessages_*`
+    fn check_room(&self) -> Result<()> {
+        let settings = self.mailbox.store.settings();
+        let limit = match self.mailbox.location.mbtype.first() {
+            Some(b'a') => settings.maxmessages_addressbook,
+            Some(b'c') => settings.maxmessages_calendar,
+            Some(b'e') | None => settings.maxmessages_email,
+            Some(_) => 0,
+        };
+        if limit > 0 && self.changes.header.exists >= limit { Err(Error::MailboxFull) } else { Ok(()) }
+    }
+
+    /// Makes the cache record of a message anew from its file. The record must be rewritten after.
+    pub(super) fn renew_cache(&mut self, record: &mut Record, cache: &[u8]) -> Result<()> {
+        self.check_writable()?;
+        let store = Arc::clone(&self.mailbox.store);
+        let generation = self.changes.header.generation_no;
+        self.changes.caches.append(store.disk(), &self.mailbox.location, generation, record, cache)?;
+        record.cache_version = cyrus_mime::cache::CACHE_VERSION;
+        self.changes.header.options.set(MailboxOptions::NEEDS_REPACK, true);
+        self.changes.dirty = true;
+        Ok(())
     }
 
     /// Finds or makes a keyword and gives its slot. C: `mailbox_user_flag()`
     ///
     /// # Errors
     /// `TooManyFlags`, `InvalidIdentifier`, `ReadOnly`.
-    pub fn user_flag(&mut self, _name: &[u8], _limit: FlagLimit) -> Result<u8> {
-        todo!()
+    pub fn user_flag(&mut self, name: &[u8], limit: FlagLimit) -> Result<u8> {
+        if let Some(slot) = self.mailbox_header().flag_slot(name) {
+            return Ok(slot);
+        }
+        self.check_writable()?;
+        let mut header = self.mailbox_header().clone();
+        let (slot, _) = header.add_flag(name, limit, &self.mailbox.store.settings().initial_flags)?;
+        self.changes.flags_changed(&header);
+        self.changes.mailbox_header = Some(header);
+        self.changes.dirty = true;
+        Ok(slot)
     }
 
     /// Frees a keyword slot that no record uses. C: `mailbox_remove_user_flag()`
     ///
     /// # Errors
     /// `ReadOnly`.
-    pub fn remove_user_flag(&mut self, _slot: u8) -> Result<()> {
-        todo!()
+    pub fn remove_user_flag(&mut self, slot: u8) -> Result<()> {
+        self.change_mailbox_header(|header| {
+            if let Some(name) = header.flags.get_mut(usize::from(slot)) {
+                *name = None;
+            }
+        })
     }
 
     /// Changes cyrus.header (name, ACL, quota root, type).
     ///
     /// # Errors
     /// `ReadOnly`.
-    pub fn change_mailbox_header(&mut self, _change: impl FnOnce(&mut MailboxHeader)) -> Result<()> {
-        todo!()
+    pub fn change_mailbox_header(&mut self, change: impl FnOnce(&mut MailboxHeader)) -> Result<()> {
+        self.check_writable()?;
+        let mut header = self.mailbox_header().clone();
+        change(&mut header);
+        if header != *self.mailbox_header() {
+            self.changes.flags_changed(&header);
+            self.changes.mailbox_header = Some(header);
+            self.changes.dirty = true;
+        }
+        Ok(())
     }
 
     /// Changes fields of the index header that belong to nobody else: recentuid and recenttime,
@@ -261,8 +658,11 @@ impl<'m> IndexGuard<'m> {
     ///
     /// # Errors
     /// `ReadOnly`.
-    pub fn change_index_header(&mut self, _change: impl FnOnce(&mut IndexHeader)) -> Result<()> {
-        todo!()
+    pub fn change_index_header(&mut self, change: impl FnOnce(&mut IndexHeader)) -> Result<()> {
+        self.check_writable()?;
+        change(&mut self.changes.header);
+        self.changes.dirty = true;
+        Ok(())
     }
 
     /// Raises HIGHESTMODSEQ by one and gives it. C: `mailbox_modseq_dirty()`
@@ -270,42 +670,69 @@ impl<'m> IndexGuard<'m> {
     /// # Errors
     /// `ReadOnly`.
     pub fn next_modseq(&mut self) -> Result<ModSeq> {
-        todo!()
+        self.check_writable()?;
+        Ok(self.changes.next_modseq())
     }
 
     /// Counts a changed annotation; empty values are absent ones. C: `mailbox_annot_changed()`
     ///
     /// # Errors
-    /// `ReadOnly`.
+    /// `ReadOnly`, `Corrupt`.
     pub fn annotation_changed(
         &mut self,
-        _uid: Option<Uid>,
-        _entry: &[u8],
-        _userid: &[u8],
-        _old: &[u8],
-        _new: &[u8],
-        _touch: Touch,
+        uid: Option<Uid>,
+        entry: &[u8],
+        userid: &[u8],
+        old: &[u8],
+        new: &[u8],
+        touch: Touch,
     ) -> Result<()> {
-        todo!()
-    }
-
-    /// Writes everything in the documented order and releases the lock.
-    /// C: `mailbox_commit()` + `mailbox_unlock_index()`
-    ///
-    /// # Errors
-    /// `Io`; what was written before the index header does not count then.
-    pub fn commit(self) -> Result<Changed> {
-        todo!()
+        self.check_writable()?;
+        if let Some(uid) = uid {
+            match self.find(uid)? {
+                Some(record) if record.is_live() => {}
+                _ => return Ok(()),
+            }
+            if !is_virtual_annotation(entry, self.changes.header.version) {
+                for value in [old, new] {
+                    if !value.is_empty() {
+                        self.changes.header.synccrc_annot ^= annot_crc(uid, entry, userid, value);
+                    }
+                }
+            }
+        }
+        if touch == Touch::Modseq {
+            self.changes.next_modseq();
+        }
+        self.changes.dirty = true;
+        let used = &mut self.changes.header.quota_annot_used;
+        *used = used.saturating_sub(old.len() as u64).saturating_add(new.len() as u64);
+        Ok(())
     }
 
     /// Throws the changes away and releases the lock. C: `mailbox_abort()`
-    pub fn abort(self) {
-        todo!()
-    }
+    pub fn abort(self) {}
+}
 
-    /// The time that this session stamps on its changes.
-    #[must_use]
-    pub fn now(&self) -> UnixTime {
-        todo!()
+impl Drop for IndexGuard<'_> {
+    fn drop(&mut self) {
+        if self.changes.dirty || self.changes.mailbox_header.is_some() {
+            let store = Arc::clone(&self.mailbox.store);
+            for observer in store.observers() {
+                observer.aborts(&self.mailbox.header);
+            }
+        }
+        self.mailbox.index_file.unlock();
     }
+}
+
+/// Midnight of the day of `time` in the server's zone.
+pub(crate) fn local_midnight_of(time: UnixTime) -> UnixTime {
+    let midnight = cyrus_sys::localtime::at(time.0).and_then(|mut local| {
+        local.hour = 0;
+        local.minute = 0;
+        local.second = 0;
+        cyrus_sys::localtime::epoch(&local)
+    });
+    midnight.map_or(time, UnixTime)
 }

@@ -1,17 +1,181 @@
 //! Writing the index and caches anew without unlinked records (reference/mailbox-files.md 8.4).
+//!
+//! The new files are complete and synced under their `.NEW` names before the first rename. Index
+//! first, then caches: a crash between leaves an index whose generation the cache lacks, so every
+//! cache CRC fails and the messages are parsed until reconstruct or the next repack.
 
-use super::index::Version;
+use super::cache::CacheWriter;
+use super::expunge::{clean_files, needs_cleanup};
+use super::index::upgrade::Upgrade;
+use super::index::{InternalFlags, MailboxOptions, Version};
+use super::location::Location;
 use super::open::Mailbox;
-use crate::error::Result;
-use crate::lock::UserLock;
+use crate::append::ParsedMessage;
+use crate::error::{Error, Result};
+use crate::lock::{Mode, UserLock};
+use cyrus_util::ids::{ModSeq, RecNo, Uid, UnixTime};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Cache records older than this are made anew when the index becomes version 15 or more.
+const CACHE_VERSION_FOR_15: u16 = 9;
 
 impl Mailbox {
     /// Repacks, into `version` or the present one. Needs the exclusive name lock.
     /// C: `mailbox_index_repack()`, `mailbox_setversion()`
     ///
     /// # Errors
-    /// `Locked` without the exclusive name lock, `Corrupt`, `Io`.
-    pub fn repack(&mut self, _user: &UserLock, _version: Option<Version>) -> Result<()> {
-        todo!()
+    /// `Locked` without the exclusive name lock, `NotSupported` for a version change that needs
+    /// the seen database, `Corrupt`, `Io`.
+    pub fn repack(&mut self, user: &UserLock, version: Option<Version>) -> Result<()> {
+        if self.name_lock.mode() != Mode::Exclusive {
+            return Err(Error::Locked);
+        }
+        let store = Arc::clone(&self.store);
+        let location = self.location.clone();
+        let new_index = Location::new_name(&location.index);
+        let new_cache = Location::new_name(&location.cache);
+        let new_archive = Location::new_name(&location.archive_cache);
+        let result = self.write_repacked(user, version, &new_index, &new_cache, &new_archive);
+        let (has_main, has_archive) = match result {
+            Ok(written) => written,
+            Err(error) => {
+                for path in [&new_index, &new_cache, &new_archive] {
+                    let _ = std::fs::remove_file(path);
+                }
+                return Err(error);
+            }
+        };
+        let disk = store.disk();
+        disk.rename(&new_index, &location.index)?;
+        replace_cache(disk, has_main, &new_cache, &location.cache)?;
+        if location.has_archive_cache() {
+            replace_cache(disk, has_archive, &new_archive, &location.archive_cache)?;
+        }
+        self.caches.forget();
+        Ok(())
     }
+
+    /// Writes the three `.NEW` files and tells which caches there are.
+    fn write_repacked(
+        &mut self,
+        user: &UserLock,
+        version: Option<Version>,
+        new_index: &Path,
+        new_cache: &Path,
+        new_archive: &Path,
+    ) -> Result<(bool, bool)> {
+        let store = Arc::clone(&self.store);
+        let disk = store.disk();
+        let mut guard = self.lock_index(user, Mode::Exclusive)?;
+        let old_version = guard.header().version;
+        let version = version.unwrap_or(old_version);
+        if version != old_version {
+            guard.recalculate()?;
+        }
+        let expected = (guard.header().synccrc_basic, guard.header().synccrc_annot);
+        let mut upgrade = Upgrade::plan(old_version, version)?;
+        let annotations = if upgrade.is_needed() {
+            guard.mailbox().all_annotations()?
+        } else {
+            std::collections::BTreeMap::new()
+        };
+
+        let layout = version.layout();
+        let mut header = guard.header().clone();
+        header.version = version;
+        header.generation_no = header.generation_no.wrapping_add(1);
+        header.start_offset = u32::try_from(layout.header_size).unwrap_or(u32::MAX);
+        header.record_size = u32::try_from(layout.record_size).unwrap_or(u32::MAX);
+        header.num_records = 0;
+        header.leaked_cache_records = 0;
+        header.options.set(MailboxOptions::NEEDS_REPACK, false);
+        header.options.set(MailboxOptions::NEEDS_UNLINK, false);
+
+        let index = disk.create(new_index)?;
+        let mut main: Option<CacheWriter> = None;
+        let mut archive: Option<CacheWriter> = None;
+        let mut body: Vec<u8> = Vec::new();
+        let mut written = u64::from(header.start_offset);
+        let mut gone: Vec<Uid> = Vec::new();
+        for recno in 1..=guard.num_records() {
+            let mut record = guard.record(RecNo(recno))?;
+            if needs_cleanup(&record) {
+                clean_files(disk, guard.mailbox().location(), &record)?;
+                record.internal_flags = record.internal_flags.without(InternalFlags::NEEDS_CLEANUP);
+            }
+            if record.internal_flags.has(InternalFlags::UNLINKED) {
+                gone.push(record.uid);
+                if record.modseq > header.deletedmodseq {
+                    header.deletedmodseq = record.modseq;
+                    header.changes_epoch = record.last_updated;
+                }
+                continue;
+            }
+            let of_message = annotations.get(&record.uid).map(Vec::as_slice).unwrap_or_default();
+            upgrade.apply(&mut record, of_message);
+            let stale = (version.minor() >= 15 && record.cache_version < CACHE_VERSION_FOR_15)
+                || (version.minor() >= 12 && old_version.minor() < 12);
+            let cache = if stale {
+                let message = guard.mailbox().message(&record)?;
+                let parsed = ParsedMessage::parse(&message, store.settings());
+                record.gmtime = if parsed.gmtime.0 == 0 { record.internaldate } else { parsed.gmtime };
+                record.header_size = parsed.header_size;
+                record.cache_version = parsed.cache_version;
+                if record.guid.is_null() {
+                    record.guid = parsed.guid;
+                }
+                parsed.cache
+            } else {
+                guard.mailbox_mut().cache_bytes(&record)?.into_owned()
+            };
+            let archived = record.internal_flags.has(InternalFlags::ARCHIVED)
+                && guard.mailbox().location().has_archive_cache();
+            let (slot, path) = if archived { (&mut archive, new_archive) } else { (&mut main, new_cache) };
+            let writer = match slot {
+                Some(writer) => writer,
+                None => slot.insert(CacheWriter::create(disk, path.to_path_buf(), header.generation_no)?),
+            };
+            record.cache_offset = writer.append(disk, &cache)?;
+            record.cache_crc = crc32fast::hash(&cache);
+            let at = body.len();
+            body.resize(at + layout.record_size, 0);
+            record.encode_into(version, body.get_mut(at..).unwrap_or_default());
+            header.num_records += 1;
+            if body.len() >= 1 << 20 {
+                disk.write_at(&index, new_index, written, &body)?;
+                written += body.len() as u64;
+                body.clear();
+            }
+            if version != old_version {
+                upgrade.count(&record, guard.mailbox(), of_message);
+            }
+        }
+        if !body.is_empty() {
+            disk.write_at(&index, new_index, written, &body)?;
+        }
+        if version != old_version {
+            let (basic, annot) = upgrade.finish(&mut header, &annotations);
+            if old_version.minor() >= 12 && version.minor() >= 12 && (basic, annot) != expected {
+                return Err(Error::corrupt(new_index, 0, "CRC mismatch on repack commit"));
+            }
+        }
+        if header.highestmodseq.0 == 0 {
+            header.highestmodseq = ModSeq(1);
+        }
+        header.last_repack_time = UnixTime::now();
+        disk.write_at(&index, new_index, 0, &header.encode())?;
+        disk.sync(&index, new_index)?;
+        for writer in [&mut main, &mut archive].into_iter().flatten() {
+            writer.commit(disk)?;
+        }
+        guard.mailbox().remove_annotations(&gone)?;
+        upgrade.write_annotations(guard.mailbox())?;
+        guard.abort();
+        Ok((main.is_some(), archive.is_some()))
+    }
+}
+
+fn replace_cache(disk: &super::disk::Disk, made: bool, new: &Path, path: &Path) -> Result<()> {
+    if made { disk.rename(new, path) } else { disk.unlink(path).map(|_| ()) }
 }
