@@ -120,7 +120,14 @@ impl Store {
     pub fn new(settings: Settings) -> Self {
         let hash = settings.hash_spool.then(|| DirHash::from_switch(settings.full_dirhash));
         let locks = Registry::new(settings.lock_root.clone(), hash);
-        Self { settings, locks, disk: Disk::default(), dbs: cyrus_db::Pool::new(), stages: AtomicU32::new(0), observers: Vec::new() }
+        Self {
+            settings,
+            locks,
+            disk: Disk::default(),
+            dbs: cyrus_db::Pool::new(),
+            stages: AtomicU32::new(0),
+            observers: Vec::new(),
+        }
     }
 
     /// The same with a disk that records every step, for crash tests.

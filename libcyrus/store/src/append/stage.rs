@@ -48,7 +48,10 @@ impl Drop for StageFile {
 
 impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stage").field("file", &self.file.path).field("size", &self.size()).finish_non_exhaustive()
+        f.debug_struct("Stage")
+            .field("file", &self.file.path)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
     }
 }
 

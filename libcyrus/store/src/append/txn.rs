@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use crate::lock::Mode;
 use crate::mailbox::archive::archives_at_append;
 use crate::mailbox::{
-    Changed, FlagLimit, IndexGuard, InternalFlags, Mailbox, QuotaUse, Record, SystemFlags, Touch,
-    UserFlags, spool,
+    Changed, FlagLimit, IndexGuard, InternalFlags, Mailbox, QuotaUse, Record, SystemFlags, Touch, UserFlags,
+    spool,
 };
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UidValidity, UnixTime};
 use std::fs::File;

@@ -47,12 +47,7 @@ impl Registry {
     /// A registry for the lock files below `root` (`mboxname_lockpath`), in one-letter directories if the spool has them.
     #[must_use]
     pub fn new(root: PathBuf, hash: Option<DirHash>) -> Arc<Self> {
-        Arc::new(Self {
-            root,
-            hash,
-            files: Mutex::new(HashMap::new()),
-            indexes: Mutex::new(HashMap::new()),
-        })
+        Arc::new(Self { root, hash, files: Mutex::new(HashMap::new()), indexes: Mutex::new(HashMap::new()) })
     }
 
     /// Lock file of a user's namespace: `*U*<userid>.lock`, dots written `^`.
@@ -234,15 +229,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn open_lock_file(path: &Path) -> io::Result<File> {
-    let open = || {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o666)
-            .open(path)
-    };
+    let open =
+        || OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o666).open(path);
     match open() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(parent) = path.parent() {

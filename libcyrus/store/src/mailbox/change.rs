@@ -207,8 +207,7 @@ impl IndexGuard<'_> {
 
     /// As [`IndexGuard::commit`], keeping the lock.
     pub(crate) fn write_changes(&mut self) -> Result<Changed> {
-        let mut changed =
-            Changed { highestmodseq: self.changes.header.highestmodseq, ..Changed::default() };
+        let mut changed = Changed { highestmodseq: self.changes.header.highestmodseq, ..Changed::default() };
         if !self.changes.dirty && self.changes.mailbox_header.is_none() {
             return Ok(changed);
         }
@@ -244,8 +243,7 @@ impl IndexGuard<'_> {
         changed.changed = true;
         changed.highestmodseq = self.changes.header.highestmodseq;
         changed.appended = self.changes.header.num_records.saturating_sub(stored);
-        changed.rewritten =
-            u32::try_from(self.changes.records.range(..=stored).count()).unwrap_or(u32::MAX);
+        changed.rewritten = u32::try_from(self.changes.records.range(..=stored).count()).unwrap_or(u32::MAX);
         self.mailbox.index_header = self.changes.header.clone();
         self.changes.records.clear();
         self.changes.dirty = false;

@@ -117,7 +117,8 @@ impl Mailbox {
 }
 
 pub(super) fn needs_cleanup(record: &Record) -> bool {
-    record.internal_flags.has(InternalFlags::NEEDS_CLEANUP) || record.internal_flags.has(InternalFlags::UNLINKED)
+    record.internal_flags.has(InternalFlags::NEEDS_CLEANUP)
+        || record.internal_flags.has(InternalFlags::UNLINKED)
 }
 
 /// Removes the files a record does not need: both when it is unlinked, else the copy on the

@@ -59,8 +59,7 @@ impl Mailbox {
         if !store.may_write() {
             return Err(Error::ConversationsUnsupported);
         }
-        let lock =
-            store.locks().lock_name(user, location.lock_file.clone(), Mode::Exclusive, Wait::Block)?;
+        let lock = store.locks().lock_name(user, location.lock_file.clone(), Mode::Exclusive, Wait::Block)?;
         if location.header.exists() && location.index.exists() {
             return Err(Error::Exists);
         }
@@ -132,12 +131,7 @@ impl Mailbox {
     /// `Exists`, `Io`.
     ///
     /// C: `mailbox_rename_copy()`, and the by-id branch of `mboxlist_renamemailbox()`
-    pub fn rename(
-        &mut self,
-        user: &UserLock,
-        to: &Location,
-        quotaroot: Option<Vec<u8>>,
-    ) -> Result<Renamed> {
+    pub fn rename(&mut self, user: &UserLock, to: &Location, quotaroot: Option<Vec<u8>>) -> Result<Renamed> {
         let in_place = to.data == self.location.data
             && to.index == self.location.index
             && to.header == self.location.header

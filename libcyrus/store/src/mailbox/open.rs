@@ -171,8 +171,8 @@ impl Mailbox {
             return Ok(false);
         }
         if found.len() != self.map.len() as u64 {
-            self.map = Map::new(&self.index_file.file, found.len())
-                .map_err(|e| Error::io("map index", path, e))?;
+            self.map =
+                Map::new(&self.index_file.file, found.len()).map_err(|e| Error::io("map index", path, e))?;
         }
         let header = IndexHeader::decode(&self.map, path, UnixTime::now())?;
         let needed =
@@ -218,8 +218,7 @@ impl Mailbox {
         let path = &self.location.index;
         let size = self.index_file.file.metadata().map_err(|e| Error::io("fstat index", path, e))?.len();
         if size != self.map.len() as u64 {
-            self.map =
-                Map::new(&self.index_file.file, size).map_err(|e| Error::io("map index", path, e))?;
+            self.map = Map::new(&self.index_file.file, size).map_err(|e| Error::io("map index", path, e))?;
         }
         Ok(())
     }

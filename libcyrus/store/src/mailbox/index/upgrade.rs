@@ -124,9 +124,8 @@ impl Upgrade {
         counted.unseen += u32::from(!record.system_flags.has(SystemFlags::SEEN));
         counted.basic ^= basic_crc(record, mailbox.flag_crcs());
         counted.annot ^= virtual_annot_crc(record, to);
-        let written = |entry: &[u8]| {
-            self.writes.iter().rev().find(|(uid, key, _)| *uid == record.uid && *key == entry)
-        };
+        let written =
+            |entry: &[u8]| self.writes.iter().rev().find(|(uid, key, _)| *uid == record.uid && *key == entry);
         for each in annotations {
             if is_virtual_annotation(&each.entry, to) {
                 continue;
