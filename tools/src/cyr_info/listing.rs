@@ -169,6 +169,41 @@ mod tests {
     }
 
     #[test]
+    fn defaults_are_listed_as_the_c_program_lists_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("imapd.conf");
+        std::fs::write(&file, "configdirectory: /c\n").unwrap();
+        let config = Config::load(Some(&file), "cyr_info").unwrap();
+        let golden = |name: &str| {
+            let path = format!("{}/../tests/golden/cyr_info/{name}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).unwrap()
+        };
+        let listed = |since| String::from_utf8(defaults(&config, since)).unwrap();
+        assert_eq!(listed(None), golden("conf-default.txt"));
+        assert_eq!(listed(Some([0, 0, 0])), golden("conf-default-since-0.txt"));
+        assert_eq!(in_force(&config, true, None), b"configdirectory: /c\n");
+    }
+
+    #[test]
+    fn other_keys_come_in_the_order_of_the_c_programs_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("imapd.conf");
+        let text = "configdirectory: /c\npartition-default: /s\nsasl_pwcheck_method: auxprop\n\
+                    sasl_auxprop_plugin: sasldb\nsasl_mech_list: PLAIN\nsasl_sasldb_path: /x\n";
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(Some(&file), "cyr_info").unwrap();
+        let keys: Vec<_> = in_table_order(&config).into_iter().map(|(key, _)| key).collect();
+        let expected = [
+            "sasl_pwcheck_method",
+            "sasl_mech_list",
+            "sasl_auxprop_plugin",
+            "partition-default",
+            "sasl_sasldb_path",
+        ];
+        assert_eq!(keys, expected);
+    }
+
+    #[test]
     fn bit_fields_show_the_wrong_words_that_c_shows() {
         let Kind::Bits(_, words) = Opt::SieveExtensions.row().kind else { panic!() };
         let shown = |bit: u32| {

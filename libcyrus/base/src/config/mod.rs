@@ -3,6 +3,8 @@
 //! [`Config`] is read once at start and passed down by reference; it never changes afterwards. Only what the file sets
 //! is kept; defaults stay in the table.
 
+#[cfg(test)]
+mod docs;
 mod options;
 mod parse;
 mod partition;

@@ -416,9 +416,9 @@ options! {
     NotYet Maxheaderlines "maxheaderlines" Int(1000) "2.3.17" [] "header lines parsed per part";
     NotYet MaxloginsPerHost "maxlogins_per_host" Int(0) "2.5.0" [] "concurrent logins from one host, 0 unlimited";
     NotYet MaxloginsPerUser "maxlogins_per_user" Int(0) "2.5.0" [] "concurrent logins of one user, 0 unlimited";
-    NotYet Maxargssize "maxargssize" Int(0) "debian" [] "largest total size of the arguments of one command, 0 unlimited (Debian security backport)";
+    NotYet Maxargssize "maxargssize" Int(0) "255.255.255" [] "largest total size of the arguments of one command, 0 unlimited (Debian security backport)";
     NotYet Maxmessagesize "maxmessagesize" Int(0) "2.3.17" [] "largest message in bytes, 0 = 2^32-1";
-    NotYet Maxliteral "maxliteral" Int(131072) "debian" [] "largest non-APPEND literal in bytes (Debian security backport; not upstream 3.6.1)";
+    NotYet Maxliteral "maxliteral" Int(131072) "255.255.255" [] "largest non-APPEND literal in bytes (Debian security backport; not upstream 3.6.1)";
     NotYet Maxquoted "maxquoted" Int(131072) "2.3.17" [] "longest quoted string";
     NotYet Maxword "maxword" Int(131072) "2.3.17" [] "longest atom";
     NotYet MboxkeyDb "mboxkey_db" List(Some("twoskip"), &["skiplist", "twoskip", "zeroskip"]) "3.1.6" [] "database type of mailbox key files";

@@ -5,15 +5,14 @@
 //! lines and never holds up mail. Words that came from a client are made printable and bounded here.
 
 mod lines;
-mod writer;
 
 pub use lines::*;
 
+use cyrus_sys::syslog::{Facility, Severity, Writer};
 use std::cell::RefCell;
 use std::fmt;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use writer::Writer;
 
 /// Levels of syslog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,29 +36,32 @@ pub enum Priority {
     Debug = 7,
 }
 
+impl Priority {
+    fn severity(self) -> Severity {
+        match self {
+            Priority::Emerg => Severity::Emerg,
+            Priority::Alert => Severity::Alert,
+            Priority::Crit => Severity::Crit,
+            Priority::Err => Severity::Err,
+            Priority::Warning => Severity::Warning,
+            Priority::Notice => Severity::Notice,
+            Priority::Info => Severity::Info,
+            Priority::Debug => Severity::Debug,
+        }
+    }
+}
+
 /// "Already logged, nothing left to say": proof that a failure was written to the log where file and errno were known.
 /// Only this module makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "tell the caller that the failure was logged"]
 pub struct Logged(());
 
-/// Facilities that `syslog_facility` knows, with their numbers.
-const FACILITIES: &[(&str, u8)] = &[
-    ("daemon", 3),
-    ("local0", 16),
-    ("local1", 17),
-    ("local2", 18),
-    ("local3", 19),
-    ("local4", 20),
-    ("local5", 21),
-    ("local6", 22),
-    ("local7", 23),
-    ("mail", 2),
-    ("news", 7),
-    ("user", 1),
+/// Facilities that `syslog_facility` knows.
+const FACILITIES: [&str; 12] = [
+    "daemon", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7", "mail", "news",
+    "user",
 ];
-
-const LOG_MAIL: u8 = 2;
 
 /// The log of this process.
 struct Log {
@@ -78,7 +80,7 @@ thread_local! {
 pub fn open_early(ident: &str) {
     let prefix = std::env::var("CYRUS_SYSLOG_PREFIX").ok();
     // Until `debug` is known, debug lines are kept back.
-    install(ident_with(prefix.as_deref(), ident), LOG_MAIL, false);
+    install(&ident_with(prefix.as_deref(), ident), Facility::MAIL, false);
 }
 
 /// Opens the log of this process: ident `<prefix>/<service>` and facility from the configuration, LOG_DEBUG lines only
@@ -87,14 +89,15 @@ pub fn open(config: &crate::Config) {
     use crate::Opt;
     let environment = std::env::var("CYRUS_SYSLOG_PREFIX").ok();
     let prefix = environment.as_deref().or_else(|| config.string(Opt::SyslogPrefix));
-    let mut facility = LOG_MAIL;
+    let mut facility = Facility::MAIL;
     if let Some(name) = config.string(Opt::SyslogFacility) {
-        match FACILITIES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
-            Some((_, number)) => facility = *number,
+        let known = FACILITIES.iter().any(|known| known.eq_ignore_ascii_case(name));
+        match Facility::from_name(name).filter(|_| known) {
+            Some(named) => facility = named,
             None => write(Priority::Err, format_args!("config error: syslog name {name} not recognised")),
         }
     }
-    install(ident_with(prefix, config.service()), facility, config.switch(Opt::Debug));
+    install(&ident_with(prefix, config.service()), facility, config.switch(Opt::Debug));
 }
 
 /// Sends every line to standard error too, as the original does with LOG_PERROR (squatter -v, cyr_expire -v).
@@ -111,7 +114,7 @@ fn ident_with(prefix: Option<&str>, ident: &str) -> String {
     }
 }
 
-fn install(ident: String, facility: u8, debug: bool) {
+fn install(ident: &str, facility: Facility, debug: bool) {
     let echo = lock().as_ref().is_some_and(|log| log.echo);
     *lock() = Some(Log { writer: Writer::new(ident, facility), debug, echo });
     // A second program name in one process keeps the first logger: it is stateless.
@@ -152,7 +155,7 @@ pub fn write_bytes(priority: Priority, text: &[u8]) {
     if priority == Priority::Debug && !log.debug {
         return;
     }
-    log.writer.write(priority, text);
+    log.writer.write(priority.severity(), text);
     if log.echo {
         let mut line = format!("{}[{}]: ", log.writer.ident(), std::process::id()).into_bytes();
         line.extend_from_slice(text);
