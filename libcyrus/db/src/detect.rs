@@ -111,7 +111,7 @@ fn open_as(path: &Path, kind: Kind, flags: &OpenFlags) -> Result<Box<dyn Engine>
     Ok(match kind {
         Kind::Flat => Box::new(Flat::open(path, flags)?),
         Kind::QuotaLegacy => Box::new(QuotaLegacy::open(path, flags)?),
-        Kind::Skiplist => Skiplist::open(path, flags)?,
+        Kind::Skiplist => Box::new(Skiplist::open(path, flags)?),
         Kind::Twoskip => Box::new(Twoskip::open(path, flags)?),
     })
 }

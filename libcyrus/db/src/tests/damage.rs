@@ -61,6 +61,11 @@ fn damaged_twoskip_never_panics() {
 }
 
 #[test]
+fn damaged_skiplist_never_panics() {
+    run(Kind::Skiplist, 3000);
+}
+
+#[test]
 fn damaged_flat_never_panics() {
     run(Kind::Flat, 500);
 }

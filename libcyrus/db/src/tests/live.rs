@@ -138,6 +138,11 @@ fn c_reads_what_we_write_and_the_other_way_round_in_twoskip() {
 }
 
 #[test]
+fn c_reads_what_we_write_and_the_other_way_round_in_skiplist() {
+    ours_then_theirs(Kind::Skiplist);
+}
+
+#[test]
 fn c_reads_what_we_write_and_the_other_way_round_in_flat() {
     ours_then_theirs(Kind::Flat);
 }
@@ -192,6 +197,11 @@ fn together(kind: Kind, each: usize) {
 #[test]
 fn both_write_one_twoskip_file_at_the_same_time_and_nothing_is_lost() {
     together(Kind::Twoskip, 400);
+}
+
+#[test]
+fn both_write_one_skiplist_file_at_the_same_time_and_nothing_is_lost() {
+    together(Kind::Skiplist, 400);
 }
 
 #[test]

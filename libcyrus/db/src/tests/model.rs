@@ -149,6 +149,13 @@ fn twoskip_in_mailbox_order_is_a_sorted_map() {
 }
 
 #[test]
+fn skiplist_is_a_sorted_map() {
+    // With a stamp from long ago nothing is recovered at open; without one everything is.
+    run(Kind::Skiplist, &OpenFlags { skiplist_stamp: Some(1), ..OpenFlags::create() }, 2000);
+    run(Kind::Skiplist, &OpenFlags::create(), 500);
+}
+
+#[test]
 fn flat_is_a_sorted_map() {
     run(Kind::Flat, &OpenFlags::create(), 1000);
 }
