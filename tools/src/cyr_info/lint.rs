@@ -147,7 +147,7 @@ fn bad_line(path: &Path, what: &str) -> Fatal {
 /// The copy below `$CYRUS_PREFIX`, else the file itself.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if let Some(prefix) = std::env::var_os("CYRUS_PREFIX") {
-        let mut full = OsString::from(prefix);
+        let mut full: OsString = prefix;
         full.push(path);
         if let Ok(content) = std::fs::read(full) {
             return Ok(content);

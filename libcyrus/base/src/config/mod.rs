@@ -103,7 +103,7 @@ impl Text {
     }
 
     fn as_str(&self) -> &str {
-        self.lossy.as_deref().unwrap_or_else(|| str::from_utf8(&self.raw).unwrap_or_default())
+        self.lossy.as_deref().unwrap_or_else(|| std::str::from_utf8(&self.raw).unwrap_or_default())
     }
 }
 
