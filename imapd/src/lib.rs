@@ -9,6 +9,7 @@ pub mod capability;
 pub mod cmd;
 pub mod command;
 pub mod date;
+pub mod host;
 pub mod parser;
 pub mod process;
 pub mod reply;

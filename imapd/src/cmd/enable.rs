@@ -19,3 +19,8 @@ use crate::session::{Flow, Session};
 pub fn enable(session: &mut Session<'_>, capabilities: &[Vec<u8>]) -> Flow {
     todo!()
 }
+
+/// A command that needs CONDSTORE switches it on (RFC 7162 3.1). C: condstore_enabled()
+pub fn use_condstore(session: &mut Session<'_>, command: &str) {
+    todo!()
+}

@@ -1,21 +1,110 @@
-//! FETCH (RFC 3501 6.4.5).
+//! FETCH and UID FETCH (RFC 3501 6.4.5, RFC 7162 3.1.4, RFC 3516).
 
-#![allow(
-    unused_variables,
-    unused_imports,
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "not filled in yet"
-)]
-
-use crate::command::{
-    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence,
-    StatusItem, StoreRequest,
-};
+use crate::command::{FetchRequest, Ids};
 use crate::parser::lexer::Stop;
 use crate::reply::Answer;
+use crate::response;
+use crate::response::fetch::{Facts, Plan, Trouble};
 use crate::session::{Flow, Session};
+use libcyrus::base::config::Opt;
+use libcyrus::imap::view::By;
+use libcyrus::service::signals;
+use libcyrus::util::ids::{ModSeq, MsgNo};
 
+/// So many records are read under one index lock.
+const BATCH: usize = 256;
+
+/// Answers a FETCH.
+///
+/// # Errors
+/// When a signal asks the process to end.
 pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Result<Flow, Stop> {
-    todo!()
+    let started = std::time::Instant::now();
+    let by = super::by(ids);
+    let plan = Plan::new(&request.items, by == By::Uid);
+    if request.changed_since.is_some() || request.items.contains(&crate::command::FetchItem::ModSeq) {
+        super::enable::use_condstore(session, "FETCH");
+    }
+    let Some(msgnos) = super::with_selected(session, |selected, host| {
+        selected.view.refresh(host)?;
+        let set = selected.view.resolve(super::ranges(ids), by);
+        let msgnos: Vec<MsgNo> = selected.view.select(&set, by).collect();
+        if plan.sets_seen {
+            selected.view.set_seen(&msgnos, host)?;
+        }
+        Ok(msgnos)
+    }) else {
+        return Ok(Answer::no("Mailbox does not exist").into());
+    };
+    let msgnos = match msgnos {
+        Ok(msgnos) => msgnos,
+        Err(error) => return Ok(super::failed(session, error)),
+    };
+    announce(session);
+    let folder = super::selected_external_name(session);
+    let max_header_lines = u32::try_from(session.imapd.config.int(Opt::Maxheaderlines)).unwrap_or(0);
+    let facts = Facts { folder: &folder, max_header_lines, condstore: session.enabled.condstore };
+    let since = ModSeq(request.changed_since.unwrap_or(0));
+    let mut unknown_cte = false;
+    let mut fetched = false;
+    for batch in msgnos.chunks(BATCH) {
+        if signals::poll() == signals::Poll::Shutdown {
+            return Err(Stop::Io(std::io::ErrorKind::Interrupted.into()));
+        }
+        let Some(selected) = session.selected.as_mut() else { break };
+        let view = &mut selected.view;
+        let wanted: Vec<MsgNo> = batch
+            .iter()
+            .copied()
+            .filter(|&msgno| view.row(msgno).is_some_and(|row| row.recno.0 != 0 && row.modseq > since))
+            .collect();
+        fetched |= !batch.is_empty();
+        if plan.needs_only_rows() {
+            let mut out = Vec::new();
+            for &msgno in &wanted {
+                response::fetch::row_only(&mut out, view, msgno, &plan, facts);
+            }
+            session.stream.write(&out);
+            continue;
+        }
+        let records = match view.records(&wanted) {
+            Ok(records) => records,
+            Err(error) => return Ok(super::failed(session, error)),
+        };
+        for (msgno, record) in &records {
+            let Some(selected) = session.selected.as_mut() else { break };
+            let stream = &mut session.stream;
+            match response::fetch::message(stream, &mut selected.view, *msgno, record, &plan, facts) {
+                Ok(()) => {}
+                Err(Trouble::UnknownCte) => unknown_cte = true,
+            }
+        }
+    }
+    let form = response::FlagsForm { uid: by == By::Uid, modseq: false };
+    response::changes_as(session, by == By::Uid, form);
+    if unknown_cte {
+        return Ok(Answer::no("Can not process the binary data").with_code("UNKNOWN-CTE").into());
+    }
+    let took = started.elapsed();
+    let seconds = format!("({}.{:03} sec)", took.as_secs(), took.subsec_millis());
+    Ok(if fetched || by == By::Uid {
+        Answer::ok(format!("Completed {seconds}")).into()
+    } else {
+        Answer::no("No matching messages").into()
+    })
+}
+
+/// Messages that came meanwhile and new keywords are told before a FETCH speaks of them.
+fn announce(session: &mut Session<'_>) {
+    let Some(selected) = session.selected.as_mut() else { return };
+    let mut out = Vec::new();
+    if selected.view.has_untold_messages()
+        && let libcyrus::imap::view::Update::Exists { exists, recent } = selected.view.tell_exists()
+    {
+        response::put(&mut out, format_args!("* {exists} EXISTS\r\n* {recent} RECENT\r\n"));
+    }
+    if selected.view.take_keyword_change() {
+        response::keywords(&mut out, selected.view.keywords(), selected.view.access());
+    }
+    session.stream.write(&out);
 }

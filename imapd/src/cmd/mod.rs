@@ -29,9 +29,13 @@ pub mod status;
 pub mod store;
 pub mod subscribe;
 
-use crate::command::Command;
+use crate::command::{Command, Ids, Range};
+use crate::host::ProcessHost;
 use crate::parser::lexer::Stop;
-use crate::session::{Flow, Session};
+use crate::reply::Answer;
+use crate::session::{Flow, Selected, Session};
+use libcyrus::imap::view::{By, Host};
+use libcyrus::store;
 
 /// Runs a command.
 ///
@@ -82,5 +86,50 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Subscribe { mailbox } => Ok(subscribe::subscribe(session, &mailbox)),
         Command::Unselect => Ok(close::unselect(session)),
         Command::Unsubscribe { mailbox } => Ok(subscribe::unsubscribe(session, &mailbox)),
+    }
+}
+
+/// How a command names its messages.
+fn by(ids: &Ids) -> By {
+    match ids {
+        Ids::Seq(_) => By::MsgNo,
+        Ids::Uid(_) => By::Uid,
+    }
+}
+
+/// The ranges of a command's sequence set.
+fn ranges(ids: &Ids) -> &[Range] {
+    match ids {
+        Ids::Seq(set) | Ids::Uid(set) => &set.0,
+    }
+}
+
+/// Runs `work` on the selected mailbox; `None` when there is none (any more).
+fn with_selected<T>(session: &mut Session<'_>, work: impl FnOnce(&mut Selected, &mut dyn Host) -> T) -> Option<T> {
+    let selected = session.selected.as_mut()?;
+    let userid = session.user.as_ref().map_or(&[][..], |user| user.auth.userid());
+    let mut host = ProcessHost { imapd: session.imapd, userid };
+    Some(work(selected, &mut host))
+}
+
+/// The answer to a failed operation on the selected mailbox. One that is gone is told to be empty
+/// and let go (C: `index_check()`).
+fn failed(session: &mut Session<'_>, error: store::Error) -> Flow {
+    if matches!(error, store::Error::NotFound)
+        && let Some(selected) = session.selected.take()
+    {
+        let gone = "* 1 EXPUNGE\r\n".repeat(usize::try_from(selected.view.exists()).unwrap_or(0));
+        session.stream.write(gone.as_bytes());
+    }
+    Answer::from(error).into()
+}
+
+/// The selected mailbox's name as the client writes it.
+fn selected_external_name(session: &Session<'_>) -> Vec<u8> {
+    match (&session.selected, &session.user) {
+        (Some(selected), Some(user)) => {
+            user.namespace.to_external(&selected.name, Some(user.auth.userid())).unwrap_or_default()
+        }
+        _ => Vec::new(),
     }
 }

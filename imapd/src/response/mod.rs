@@ -1,5 +1,7 @@
 //! Untagged data of a selected mailbox, written (RFC 3501 7).
 
+pub mod fetch;
+
 use crate::session::Session;
 use libcyrus::imap::view::{Row, Update};
 use libcyrus::store::mailbox::SystemFlags;
