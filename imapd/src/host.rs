@@ -30,7 +30,7 @@ impl Host for ProcessHost<'_> {
 
     fn mailbox_changed(&mut self, location: &Location, _changed: &Changed) {
         if let Some(idle) = &self.imapd.idle {
-            idle.send(IdleMessage::Notify, &location.name);
+            idle.send(IdleMessage::Notify, location.name.as_bytes());
         }
     }
 }

@@ -43,7 +43,9 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
     announce(session);
     let folder = super::selected_external_name(session);
     let max_header_lines = u32::try_from(session.imapd.config.int(Opt::Maxheaderlines)).unwrap_or(0);
-    let facts = Facts { folder: &folder, max_header_lines, condstore: session.enabled.condstore };
+    let store = std::sync::Arc::clone(&session.imapd.store);
+    let limits = &store.settings().limits;
+    let facts = Facts { folder: &folder, max_header_lines, limits, condstore: session.enabled.condstore };
     let since = ModSeq(request.changed_since.unwrap_or(0));
     let mut unknown_cte = false;
     let mut fetched = false;

@@ -35,7 +35,7 @@ use crate::parser::lexer::Stop;
 use crate::reply::Answer;
 use crate::session::{Flow, Selected, Session};
 use libcyrus::imap::view::{By, Host};
-use libcyrus::store;
+use libcyrus::store::Error as StoreError;
 
 /// Runs a command.
 ///
@@ -105,7 +105,10 @@ fn ranges(ids: &Ids) -> &[Range] {
 }
 
 /// Runs `work` on the selected mailbox; `None` when there is none (any more).
-fn with_selected<T>(session: &mut Session<'_>, work: impl FnOnce(&mut Selected, &mut dyn Host) -> T) -> Option<T> {
+fn with_selected<T>(
+    session: &mut Session<'_>,
+    work: impl FnOnce(&mut Selected, &mut dyn Host) -> T,
+) -> Option<T> {
     let selected = session.selected.as_mut()?;
     let userid = session.user.as_ref().map_or(&[][..], |user| user.auth.userid());
     let mut host = ProcessHost { imapd: session.imapd, userid };
@@ -114,8 +117,8 @@ fn with_selected<T>(session: &mut Session<'_>, work: impl FnOnce(&mut Selected, 
 
 /// The answer to a failed operation on the selected mailbox. One that is gone is told to be empty
 /// and let go (C: `index_check()`).
-fn failed(session: &mut Session<'_>, error: store::Error) -> Flow {
-    if matches!(error, store::Error::NotFound)
+fn failed(session: &mut Session<'_>, error: StoreError) -> Flow {
+    if matches!(error, StoreError::NotFound)
         && let Some(selected) = session.selected.take()
     {
         let gone = "* 1 EXPUNGE\r\n".repeat(usize::try_from(selected.view.exists()).unwrap_or(0));

@@ -202,7 +202,9 @@ impl Plan {
 
 /// Whether a HEADER.FIELDS can be answered from the cached headers.
 fn from_cache(section: &Section, fields: &Fields, record: &Record) -> bool {
-    section.text == b"HEADER.FIELDS" && !fields.not && may_use_cached_headers(&fields.names, record.cache_version)
+    section.text == b"HEADER.FIELDS"
+        && !fields.not
+        && may_use_cached_headers(&fields.names, record.cache_version)
 }
 
 /// What the writer must know beside the message.
@@ -212,6 +214,8 @@ pub struct Facts<'a> {
     pub folder: &'a [u8],
     /// Option `maxheaderlines`.
     pub max_header_lines: u32,
+    /// How a message is parsed when its cache record is damaged.
+    pub limits: &'a libcyrus::mime::Limits,
     /// CONDSTORE is in use: a changed message's MODSEQ is told.
     pub condstore: bool,
 }
@@ -304,7 +308,6 @@ pub fn message(
     if plan.needs_cache() {
         let rebuilt;
         let mailbox = view.mailbox_mut();
-        let limits = mailbox.limits();
         let cache = match mailbox.cached(record) {
             Ok(cached) => CacheView::at(cached.bytes(), 0),
             Err(_) => None,
@@ -313,7 +316,7 @@ pub fn message(
             Some(cache) => Some(cache),
             None => {
                 // A damaged cache record: the message itself is asked instead, as C does.
-                rebuilt = rebuild(view, record, limits);
+                rebuilt = rebuild(view, record, facts.limits);
                 rebuilt.as_deref().and_then(|bytes| CacheView::at(bytes, 0))
             }
         };
@@ -332,7 +335,7 @@ pub fn row_only(out: &mut Vec<u8>, view: &mut View, msgno: MsgNo, plan: &Plan, f
     let changed = view.has_untold_flags(msgno);
     put(out, format_args!("* {msgno} FETCH ("));
     let start = out.len();
-    let mut separate = |out: &mut Vec<u8>| {
+    let separate = |out: &mut Vec<u8>| {
         if out.len() > start {
             out.push(b' ');
         }
@@ -358,9 +361,9 @@ pub fn row_only(out: &mut Vec<u8>, view: &mut View, msgno: MsgNo, plan: &Plan, f
 }
 
 /// The cache record of a message whose own is damaged.
-fn rebuild(view: &View, record: &Record, limits: libcyrus::mime::Limits) -> Option<Vec<u8>> {
+fn rebuild(view: &View, record: &Record, limits: &libcyrus::mime::Limits) -> Option<Vec<u8>> {
     let map = view.mailbox().message(record).ok()?;
-    let message = libcyrus::mime::Message::parse(&map, &limits);
+    let message = libcyrus::mime::Message::parse(&map, limits);
     let options = libcyrus::mime::cache::CacheOptions::default();
     Some(libcyrus::mime::cache::cache_record(&message, &options).bytes)
 }
@@ -386,7 +389,11 @@ fn cached_items(
     // RFC822 and its parts stand between these and the sections in C.
     writer.deferred_header_lines(plan, record, cache, file, facts);
     writer.rfc822_items(plan, record, file);
-    let sections = if plan.fields.is_empty() && plan.sections.is_empty() && plan.binaries.is_empty() && plan.binary_sizes.is_empty() {
+    let sections = if plan.fields.is_empty()
+        && plan.sections.is_empty()
+        && plan.binaries.is_empty()
+        && plan.binary_sizes.is_empty()
+    {
         SectionMap::default()
     } else {
         cache.sections(record.cache_version)
@@ -404,7 +411,8 @@ fn cached_items(
         writer.out.extend_from_slice(b")]");
         writer.origin(*partial);
         if from_cache(section, fields, record) {
-            let text = header::pick(cache.item(Item::Headers), Pick::Only(&fields.names), facts.max_header_lines);
+            let text =
+                header::pick(cache.item(Item::Headers), Pick::Only(&fields.names), facts.max_header_lines);
             writer.header_text(text, *partial);
             continue;
         }
@@ -412,8 +420,7 @@ fn cached_items(
         match span {
             None => writer.out.extend_from_slice(b"NIL"),
             Some(span) => {
-                let pick =
-                    if fields.not { Pick::Not(&fields.names) } else { Pick::Only(&fields.names) };
+                let pick = if fields.not { Pick::Not(&fields.names) } else { Pick::Only(&fields.names) };
                 let text = header::pick(span.of(file), pick, facts.max_header_lines);
                 writer.header_text(text, *partial);
             }
@@ -500,8 +507,8 @@ impl Writer<'_> {
     }
 
     fn date(&mut self, name: &str, epoch_s: i64) {
-        let offset_s = libcyrus::sys::time::local(epoch_s).utc_offset;
-        self.text(format_args!("{name} \"{}\"", print_internaldate(epoch_s, i64::from(offset_s))));
+        let offset_s = libcyrus::sys::time::local(epoch_s).utc_offset_s;
+        self.text(format_args!("{name} \"{}\"", print_internaldate(epoch_s, offset_s.into())));
     }
 
     fn section(&mut self, name: &str, section: &Section, partial: Option<Partial>) {
