@@ -8,8 +8,8 @@ mod listing;
 
 use crate::{Call, io};
 use libcyrus::base::args::{Args, Spec};
-use libcyrus::base::config::Config;
-use libcyrus::base::exit::{EX_MINUS_ONE, EX_OK, Fatal};
+use libcyrus::base::config::{Config, Opt};
+use libcyrus::base::exit::{EX_CONFIG, EX_MINUS_ONE, EX_OK, Fatal};
 use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::{self, Need};
 use std::os::unix::ffi::OsStrExt;
@@ -67,7 +67,7 @@ pub fn run(call: &Call) -> i32 {
         "conf-all" => Ok(listing::in_force(&config, false, since)),
         "conf-default" => Ok(listing::defaults(&config, since)),
         "conf-lint" => lint::unknown_keys(&config, cyrus_conf),
-        "proc" => Ok(processes(&config)),
+        "proc" => processes(&config),
         _ => return io::usage("", USAGE, EX_MINUS_ONE),
     };
     finish(output)
@@ -84,14 +84,16 @@ fn finish(output: Result<Vec<u8>, Fatal>) -> i32 {
 }
 
 /// A line `PID SERVICE HOST [USER [MAILBOX [COMMAND]]]` per file of the proc directory. C: proc_foreach()
-fn processes(config: &Config) -> Vec<u8> {
-    use libcyrus::base::Opt;
+fn processes(config: &Config) -> Result<Vec<u8>, Fatal> {
+    let refused = |text: &str| Err(Fatal::new(text, EX_CONFIG));
     let directory = match config.path(Opt::ProcPath) {
+        Some(path) if !path.is_absolute() => return refused("proc path must be fully qualified"),
+        Some(path) if path == Path::new("/") => return refused("proc path must not be '/'"),
         Some(path) => path.to_owned(),
         None => config.configdirectory().join("proc"),
     };
     let mut out = Vec::new();
-    let Ok(entries) = std::fs::read_dir(&directory) else { return out };
+    let Ok(entries) = std::fs::read_dir(&directory) else { return Ok(out) };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let bytes = name.as_bytes();
@@ -107,10 +109,12 @@ fn processes(config: &Config) -> Vec<u8> {
             );
             continue;
         };
-        if !entry.metadata().is_ok_and(|meta| meta.is_file()) {
+        // The file is opened by number: `007` leads to `7`.
+        let path = directory.join(pid.to_string());
+        if !path.is_file() {
             continue;
         }
-        let Ok(content) = std::fs::read(entry.path()) else { continue };
+        let Ok(content) = std::fs::read(path) else { continue };
         let line = content.split(|b| matches!(b, b'\r' | b'\n' | 0)).next().unwrap_or_default();
         if !line.contains(&b'\t') {
             continue;
@@ -122,5 +126,5 @@ fn processes(config: &Config) -> Vec<u8> {
         }
         out.push(b'\n');
     }
-    out
+    Ok(out)
 }

@@ -121,8 +121,12 @@ fn check_arguments(path: &Path, text: &str, number: usize) -> Result<(), Fatal> 
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
         let (_, tail) = rest.split_at(end);
         let Some(value) = tail.strip_prefix('=') else {
-            let bad = tail.chars().next().unwrap_or('\0');
-            return Err(bad_line(path, &format!("bad character '{bad}' in argument on line {number}")));
+            // At the end of the line C prints a NUL, which ends its message.
+            let what = match tail.chars().next() {
+                Some(bad) => format!("bad character '{bad}' in argument on line {number}"),
+                None => "bad character '".to_owned(),
+            };
+            return Err(bad_line(path, &what));
         };
         rest = match value.strip_prefix('"') {
             Some(quoted) => match quoted.split_once('"') {
