@@ -1,6 +1,7 @@
 //! What cyrus.index and the conversations want to know about a message.
 
 use crate::message::Message;
+use cyrus_util::datetime::{CivilDate, parse_rfc5322, parse_rfc5322_day};
 use cyrus_util::guid::Guid;
 
 /// Fields of the index record that come from the message.
@@ -18,36 +19,17 @@ pub struct IndexFacts {
     pub sentdate: Option<i64>,
 }
 
-/// A calendar day as written in a Date field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Day {
-    /// Year, all digits.
-    pub year: i32,
-    /// 1 to 12.
-    pub month: u8,
-    /// 1 to 31.
-    pub day: u8,
-}
-
 /// Reads the index facts. `local_midnight` gives the local time zone's midnight of a day as Unix time.
 /// C: message_create_record()
 #[must_use]
-pub fn index_facts(message: &Message, local_midnight: impl Fn(Day) -> Option<i64>) -> IndexFacts {
-    let _ = (message, local_midnight);
-    todo!()
-}
-
-/// The message ids of a References, In-Reply-To or Message-ID value, each with its angle brackets, at most
-/// `max`. C: find_msgid()
-#[must_use]
-pub fn message_ids(value: &[u8], max: usize) -> Vec<Vec<u8>> {
-    let _ = (value, max);
-    todo!()
-}
-
-/// Whether an In-Reply-To value is only message ids, commas and blanks. C: is_valid_rfc2822_inreplyto()
-#[must_use]
-pub fn is_plain_in_reply_to(value: &[u8]) -> bool {
-    let _ = value;
-    todo!()
+pub fn index_facts(message: &Message, local_midnight: impl Fn(CivilDate) -> Option<i64>) -> IndexFacts {
+    let root = message.root();
+    let date = root.envelope.date.as_deref();
+    IndexFacts {
+        size: message.size,
+        header_size: root.header.size,
+        guid: message.guid,
+        gmtime: date.and_then(parse_rfc5322),
+        sentdate: date.and_then(parse_rfc5322_day).and_then(local_midnight),
+    }
 }

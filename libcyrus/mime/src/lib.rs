@@ -25,10 +25,12 @@ pub mod cache;
 pub mod charset;
 pub mod copy;
 pub mod facts;
+mod fieldvalue;
 pub mod header;
 pub mod imapstructure;
 pub mod message;
 pub mod param;
+mod parser;
 pub mod section;
 pub mod subject;
 

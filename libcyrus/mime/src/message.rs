@@ -1,9 +1,11 @@
 //! A message as a tree of parts.
 
 use crate::address::Address;
+use crate::parser;
 use crate::charset::TransferEncoding;
-use crate::param::Param;
+use crate::param::{self, Param};
 use cyrus_util::guid::Guid;
+use std::sync::Arc;
 
 /// Bounds and habits that imapd.conf sets.
 #[derive(Clone, Debug)]
@@ -78,14 +80,16 @@ pub struct Part {
     pub languages: Vec<Vec<u8>>,
     /// Content-Location.
     pub location: Option<Vec<u8>>,
-    /// Fields of the envelope and their relatives (read for every part, of use for messages).
-    pub envelope: Envelope,
+    /// Fields of the envelope and their relatives; empty for a part that is no message.
+    pub envelope: Arc<Envelope>,
     /// SHA-1 of the transfer-decoded content; null where C keeps none.
     pub content_guid: Guid,
     /// Size of the transfer-decoded content.
     pub decoded_size: u32,
     /// Children: the parts of a multipart, or the one message of a MESSAGE/RFC822.
     pub children: Vec<PartId>,
+    /// Content-Type could be read.
+    pub(crate) has_type: bool,
 }
 
 /// Header fields that the envelope, the index and the conversations use: unfolded, not decoded.
@@ -156,20 +160,25 @@ impl Message {
     /// Reads a message. Never fails. C: message_parse_mapped()
     #[must_use]
     pub fn parse(bytes: &[u8], limits: &Limits) -> Self {
-        let _ = (bytes, limits);
-        todo!()
+        parser::parse(bytes, limits)
     }
 
     /// The message itself.
     #[must_use]
     pub fn root(&self) -> &Part {
-        todo!()
+        static NOTHING: std::sync::OnceLock<Part> = std::sync::OnceLock::new();
+        self.parts.first().unwrap_or_else(|| NOTHING.get_or_init(Part::default))
     }
 
     /// A part by its index.
     #[must_use]
     pub fn part(&self, id: PartId) -> Option<&Part> {
         self.parts.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The children of a part.
+    pub fn children<'a>(&'a self, part: &'a Part) -> impl DoubleEndedIterator<Item = &'a Part> {
+        part.children.iter().filter_map(|&id| self.part(id))
     }
 }
 
@@ -190,6 +199,17 @@ impl Part {
     /// C: message_parse_charset()
     #[must_use]
     pub fn charset(&self) -> (TransferEncoding, Option<&[u8]>) {
-        todo!()
+        let encoding = match self.encoding.as_deref() {
+            None | Some(b"7BIT" | b"8BIT" | b"BINARY") => TransferEncoding::None,
+            Some(b"BASE64") => TransferEncoding::Base64,
+            Some(b"QUOTED-PRINTABLE") => TransferEncoding::QuotedPrintable,
+            Some(_) => TransferEncoding::Unknown,
+        };
+        match self.kind.as_slice() {
+            b"TEXT" => (encoding, Some(param::charset_name(&self.params).unwrap_or(b"us-ascii"))),
+            b"MESSAGE" if self.subtype == b"RFC822" => (TransferEncoding::None, None),
+            b"MESSAGE" => (TransferEncoding::None, Some(b"us-ascii")),
+            _ => (encoding, None),
+        }
     }
 }

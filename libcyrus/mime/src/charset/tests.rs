@@ -1,0 +1,78 @@
+use super::*;
+
+fn check(value: &str, expected: &str) {
+    let got = parse_mimeheader(value.as_bytes(), false);
+    assert_eq!(String::from_utf8_lossy(&got), expected, "{value}");
+}
+
+#[test]
+fn encoded_words_are_decoded() {
+    check("plain", "plain");
+    check("=?utf-8?Q?a=C3=A9_b?= x", "aé b x");
+    check("=?utf-8?B?w6k=?=\r\n =?utf-8?B?w6k=?=", "éé");
+    check("=?utf-8?Q?=C3?= =?utf-8?Q?=A9?=", "é");
+    check("=?no-such?Q?abc?= x", "\u{fffd} x");
+    check("=?utf-8?Q?a?b?=", "=?utf-8?Q?a?b?=");
+    check("x =?iso-8859-1*en?q?=E9?=", "x é");
+    check("a\r\n b", "a b");
+}
+
+#[test]
+fn charsets_are_known_by_many_names() {
+    for name in ["utf8", "UTF-8", "iso-8859-1", "Latin1", "KOI8-R", "windows-1251", "CP437", "gb2312", "ISO-2022-KR", "hz-gb-2312", "x-unknown", "iso_8859-15:1998", "IBM037"] {
+        assert!(Charset::lookup(name.as_bytes()).is_some(), "{name}");
+    }
+    for name in ["", "no-such", "utf-99", &"x".repeat(100)] {
+        assert!(Charset::lookup(name.as_bytes()).is_none(), "{name}");
+    }
+}
+
+#[test]
+fn charsets_without_encoding_rs_are_decoded() {
+    let check = |name: &str, bytes: &[u8], expected: &str| {
+        let text = Charset::lookup(name.as_bytes()).map(|c| String::from_utf8_lossy(&c.decode(bytes)).into_owned());
+        assert_eq!(text.as_deref(), Some(expected), "{name}");
+    };
+    check("utf-7", b"Hi Mom +Jjo-!", "Hi Mom \u{263a}!");
+    check("cp437", b"\x81\x84", "üä");
+    check("ibm037", b"\xc1\xc2", "AB");
+    check("iso-2022-kr", b"\x1b$)C\x0e0!\x0f x", "가 x");
+    check("hz-gb-2312", b"~{<:Ky2;Q~} a", "己所不\u{fffd} a");
+    check("utf-16", b"\xff\xfea\0", "a");
+    check("iso-8859-1", b"\x80\xe9", "€é");
+    check("windows-1252", b"\x93", "“");
+}
+
+#[test]
+fn transfer_encodings_are_undone_leniently() {
+    let check = |encoding, text: &[u8], expected: &[u8]| {
+        let got = decode_transfer(text, encoding).unwrap_or_default();
+        assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(expected));
+    };
+    let qp = TransferEncoding::QuotedPrintable;
+    check(qp, b"a=3Db=\r\nc  \r\nd=XX=4", b"a=bc\r\nd=XX=4");
+    check(qp, b"a=\n", b"a");
+    let b64 = TransferEncoding::Base64;
+    check(b64, b"aGVs\r\nbG8=", b"hello");
+    check(b64, b"aG!!Vs bG8=aGk=", b"hellohi");
+    check(b64, b"aGVsbG", b"hell");
+    assert!(decode_transfer(b"x", TransferEncoding::Unknown).is_none());
+}
+
+#[test]
+fn search_form_levels_case_marks_and_blanks() {
+    let flags = SearchFlags { skip_diacritics: true, ..SearchFlags::default() };
+    let check = |text: &str, expected: &str| {
+        assert_eq!(String::from_utf8_lossy(&fold_utf8(text.as_bytes(), flags)), expected);
+    };
+    check("Hello \t World", "HELLO WORLD");
+    check("éÉ", "EE");
+    check("ﬁ …", "FI ...");
+    check("a\u{a0}b", "A B");
+}
+
+#[test]
+fn markup_is_stripped() {
+    let html = b"<p>a&amp;b<script>x</script> <b>c</b>d<!-- no -->&#233;&eacute;<br/>e</p>";
+    assert_eq!(String::from_utf8_lossy(&html::strip(html)), " a&b cdéé e ");
+}

@@ -1,0 +1,174 @@
+//! Content-Transfer-Encoding (RFC 2045 6) undone with C's leniency, and read one bounded line at a time.
+
+use std::borrow::Cow;
+
+/// Content-Transfer-Encoding, as numbered in the SECTION item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransferEncoding {
+    /// 7BIT, 8BIT, BINARY or none.
+    #[default]
+    None,
+    /// QUOTED-PRINTABLE.
+    QuotedPrintable,
+    /// BASE64.
+    Base64,
+    /// base64url, never in mail.
+    Base64Url,
+    /// Anything else.
+    Unknown,
+}
+
+/// Undoes a transfer encoding; `None` for [`TransferEncoding::Unknown`]. C: charset_decode_mimebody()
+#[must_use]
+pub fn decode_transfer(bytes: &[u8], encoding: TransferEncoding) -> Option<Cow<'_, [u8]>> {
+    match encoding {
+        TransferEncoding::None => Some(Cow::Borrowed(bytes)),
+        TransferEncoding::QuotedPrintable => Some(Cow::Owned(quoted_printable(bytes, In::Body))),
+        TransferEncoding::Base64 => Some(Cow::Owned(base64(bytes, &STANDARD))),
+        TransferEncoding::Base64Url => Some(Cow::Owned(base64(bytes, &URL))),
+        TransferEncoding::Unknown => None,
+    }
+}
+
+/// Where quoted-printable stands: in a header `_` is a blank.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum In {
+    Body,
+    Header,
+}
+
+/// All CR vanish, LF becomes CRLF, blanks before a line end vanish, a bad `=xx` stays as it is.
+pub(super) fn quoted_printable(bytes: &[u8], place: In) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut line = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let end = memchr::memchr(b'\n', rest);
+        let (raw, tail) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = tail.get(1..).unwrap_or_default();
+        let tidy = raw.strip_suffix(b"\r").unwrap_or(raw);
+        let text = if memchr::memchr(b'\r', tidy).is_some() {
+            line.clear();
+            line.extend(tidy.iter().filter(|&&c| c != b'\r'));
+            &line
+        } else {
+            tidy
+        };
+        let mut chunks = text.chunks(LINE_MAX).peekable();
+        let mut is_open = true;
+        while let Some(chunk) = chunks.next() {
+            let is_last = chunks.peek().is_none();
+            let is_soft = quoted_line(&mut out, chunk, place);
+            // a full buffer was flushed before the line end was seen
+            if is_last && chunk.len() < LINE_MAX {
+                is_open = !is_soft;
+            }
+        }
+        if end.is_some() && is_open {
+            out.extend(b"\r\n");
+        }
+    }
+    out
+}
+
+/// Decodes a line without its end; true when it ends in a soft line break.
+fn quoted_line(out: &mut Vec<u8>, line: &[u8], place: In) -> bool {
+    let len = line.iter().rposition(|c| !matches!(c, b' ' | b'\t')).map_or(0, |at| at + 1);
+    let mut rest = line.get(..len).unwrap_or_default();
+    loop {
+        let plain = match place {
+            In::Body => memchr::memchr(b'=', rest),
+            In::Header => memchr::memchr2(b'=', b'_', rest),
+        };
+        let (text, tail) = rest.split_at(plain.unwrap_or(rest.len()));
+        out.extend(text);
+        let Some((&special, tail)) = tail.split_first() else { return false };
+        rest = tail;
+        if special == b'_' {
+            out.push(b' ');
+            continue;
+        }
+        if tail.is_empty() {
+            return true;
+        }
+        let byte = tail.first_chunk::<2>().and_then(|[high, low]| Some(hex(*high)? << 4 | hex(*low)?));
+        match byte {
+            Some(byte) => {
+                out.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => out.push(b'='),
+        }
+    }
+}
+
+fn hex(c: u8) -> Option<u8> {
+    char::from(c).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// Foreign characters are passed over; padding forgets what is pending, and decoding goes on after it.
+pub(super) fn base64(bytes: &[u8], alphabet: &[u8; 256]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() / 4 * 3 + 3);
+    let mut rest = bytes;
+    let (mut pending, mut count) = (0_u32, 0_u8);
+    while let Some((&c, tail)) = rest.split_first() {
+        if count == 0
+            && let Some((quad, after)) = rest.split_first_chunk::<4>()
+        {
+            let values = quad.map(|c| alphabet[usize::from(c)]);
+            if values.iter().all(|&v| v < 64) {
+                let word = values.iter().fold(0_u32, |word, &v| word << 6 | u32::from(v));
+                let [_, a, b, c] = word.to_be_bytes();
+                out.extend([a, b, c]);
+                rest = after;
+                continue;
+            }
+        }
+        rest = tail;
+        match alphabet[usize::from(c)] {
+            PAD => (pending, count) = (0, 0),
+            SKIP => {}
+            value => {
+                pending = (pending << 6 | u32::from(value)) & 0x3fff;
+                count = (count + 1) & 3;
+                // 6, 12, 18, 24 bits: each character but the first completes an octet
+                match count {
+                    2 => out.push((pending >> 4).to_be_bytes()[3]),
+                    3 => out.push((pending >> 2).to_be_bytes()[3]),
+                    0 => out.push(pending.to_be_bytes()[3]),
+                    _ => {}
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Longest piece of a line that is decoded at once.
+const LINE_MAX: usize = 999;
+const PAD: u8 = 64;
+const SKIP: u8 = 65;
+
+/// Values of the base64 alphabet.
+pub(super) static STANDARD: [u8; 256] = alphabet(b'+', b'/');
+/// Values of the base64url alphabet.
+static URL: [u8; 256] = alphabet(b'-', b'_');
+
+const fn alphabet(sixty_two: u8, sixty_three: u8) -> [u8; 256] {
+    let mut table = [SKIP; 256];
+    let mut i = 0_u8;
+    while i < 26 {
+        table[(b'A' + i) as usize] = i;
+        table[(b'a' + i) as usize] = i + 26;
+        i += 1;
+    }
+    i = 0;
+    while i < 10 {
+        table[(b'0' + i) as usize] = i + 52;
+        i += 1;
+    }
+    table[sixty_two as usize] = 62;
+    table[sixty_three as usize] = 63;
+    table[b'=' as usize] = PAD;
+    table
+}
