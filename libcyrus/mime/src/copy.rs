@@ -92,14 +92,15 @@ impl StrictCopy {
         if !self.allow_nul && memchr::memchr(0, piece).is_some() {
             self.refusal = Some(Refusal::ContainsNul);
         } else {
-            let mut rest = piece;
-            while self.is_header
-                && let Some((c, tail)) = rest.split_first_mut()
-            {
+            let mut seen = 0;
+            for c in piece.iter_mut() {
+                if !self.is_header {
+                    break;
+                }
                 self.header_octet(c);
-                rest = tail;
+                seen += 1;
             }
-            self.body(rest);
+            self.body(piece.get(seen..).unwrap_or_default());
         }
         self.refusal.map_or(Ok(()), Err)
     }
@@ -177,7 +178,8 @@ impl Line {
             (Self::Start, b' ' | b'\t') => Self::Rest,
             (Self::Start, b':') => Self::Bad,
             (Self::Start, _) => Self::Name(0, true).next(c),
-            (Self::Name(..), b':') | (Self::Rest, _) if c != b'\n' => Self::Rest,
+            (Self::Name(..), b':') => Self::Rest,
+            (Self::Rest, _) if c != b'\n' => Self::Rest,
             (Self::Rest, _) => Self::Start,
             (Self::Name(4, true), b' ') => Self::Rest,
             (Self::Name(..), 0..=b' ') => Self::Bad,
@@ -196,7 +198,8 @@ mod tests {
         for size in [1, 3, 4096] {
             let mut bytes = text.as_bytes().to_vec();
             let mut copy = StrictCopy::new(eight_bit, false);
-            let result = bytes.chunks_mut(size).try_for_each(|piece| copy.piece(piece)).and_then(|()| copy.finish());
+            let result =
+                bytes.chunks_mut(size).try_for_each(|piece| copy.piece(piece)).and_then(|()| copy.finish());
             assert_eq!(result, expected.map(|_| ()), "{text:?} in pieces of {size}");
             if let Ok(expected) = expected {
                 assert_eq!(String::from_utf8_lossy(&bytes), expected);

@@ -57,7 +57,8 @@ fn read_envelope(lower: &[u8], value: &[u8], envelope: &mut Envelope) {
 fn extent(text: &[u8]) -> usize {
     let mut from = 1;
     loop {
-        let Some(at) = text.get(from..).and_then(|tail| memchr::memchr(b'\n', tail)).map(|at| at + from) else {
+        let Some(at) = text.get(from..).and_then(|tail| memchr::memchr(b'\n', tail)).map(|at| at + from)
+        else {
             return text.len();
         };
         if matches!(text.get(at + 1), Some(b' ' | b'\t')) {

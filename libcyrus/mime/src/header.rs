@@ -57,7 +57,9 @@ pub fn pick<N: AsRef<[u8]>>(header: &[u8], pick: Pick<'_, N>, max_header_lines: 
         let colon = memchr::memchr(b':', window);
         let has = |names: &[N]| {
             colon.is_some_and(|colon| {
-                window.get(..colon).is_some_and(|name| names.iter().any(|n| n.as_ref().eq_ignore_ascii_case(name)))
+                window
+                    .get(..colon)
+                    .is_some_and(|name| names.iter().any(|n| n.as_ref().eq_ignore_ascii_case(name)))
             })
         };
         let wanted = match pick {

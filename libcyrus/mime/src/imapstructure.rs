@@ -47,9 +47,14 @@ fn envelope(out: &mut Vec<u8>, e: &Envelope) {
     write_nstring(out, e.date.as_deref());
     out.push(b' ');
     write_nstring(out, e.subject.as_deref());
-    for list in
-        [&e.from, if e.sender.is_some() { &e.sender } else { &e.from }, if e.reply_to.is_some() { &e.reply_to } else { &e.from }, &e.to, &e.cc, &e.bcc]
-    {
+    for list in [
+        &e.from,
+        if e.sender.is_some() { &e.sender } else { &e.from },
+        if e.reply_to.is_some() { &e.reply_to } else { &e.from },
+        &e.to,
+        &e.cc,
+        &e.bcc,
+    ] {
         out.push(b' ');
         addresses(out, list.as_deref());
     }

@@ -1,9 +1,9 @@
 //! A message as a tree of parts.
 
 use crate::address::Address;
-use crate::parser;
 use crate::charset::TransferEncoding;
 use crate::param::{self, Param};
+use crate::parser;
 use cyrus_util::guid::Guid;
 use std::sync::Arc;
 

@@ -363,7 +363,9 @@ fn percent(out: &mut Vec<u8>, value: &[u8]) {
 pub(crate) fn charset_name(params: &[Param]) -> Option<&[u8]> {
     params
         .iter()
-        .filter(|p| p.attribute == b"CHARSET" && !p.value.is_empty() && charset::Charset::lookup(&p.value).is_some())
+        .filter(|p| {
+            p.attribute == b"CHARSET" && !p.value.is_empty() && charset::Charset::lookup(&p.value).is_some()
+        })
         .map(|p| p.value.as_slice())
         .next_back()
 }

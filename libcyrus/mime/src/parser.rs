@@ -73,7 +73,9 @@ impl Boundaries {
     fn ends_at(&mut self, line: &[u8]) -> bool {
         let Some(text) = line.strip_prefix(b"--") else { return false };
         for index in 0..self.ids.len() {
-            let Some(tail) = self.ids.get(index).and_then(|id| text.strip_prefix(id.as_slice())) else { continue };
+            let Some(tail) = self.ids.get(index).and_then(|id| text.strip_prefix(id.as_slice())) else {
+                continue;
+            };
             if tail.starts_with(b"--") {
                 self.ids.truncate(index);
             } else if !self.is_strict

@@ -20,8 +20,6 @@ struct Node {
     /// Where the children are: node numbers `first..first + count`.
     first: usize,
     count: usize,
-    /// The message inside is no multipart: its only child is the message itself (part 1).
-    is_single: bool,
 }
 
 /// One part as the SECTION item knows it.
@@ -74,29 +72,18 @@ impl SectionMap {
                 map.nodes.push(Node { section, ..Node::default() });
             }
             let found = map.nodes.len() - first;
+            // part 1 of a message that is no multipart is the message itself; C goes by its numbers then
+            let single = map.nodes.get(first).filter(|_| found == 1).map(|node| node.section.clone());
+            let single = single.filter(|part| part.header.offset == head.header.offset);
             if let Some(node) = map.nodes.get_mut(index) {
                 node.first = first;
                 node.count = found;
-                if head.header.size != u32::MAX {
-                    // a single part that starts with the message's own header is the message, not a child
-                    node.message = Some(head);
-                }
-            }
-            let single = found == 1 && map.is_message_itself(index, first);
-            if let Some(node) = map.nodes.get_mut(index) {
-                node.is_single = single;
+                // a multipart has no header of its own here
+                node.message = (head.header.size != u32::MAX).then(|| single.unwrap_or(head));
             }
             todo.extend((first..first + found).rev());
         }
         map
-    }
-
-    /// Whether node `child` has the header of the message in `parent`: then that message is no multipart.
-    fn is_message_itself(&self, parent: usize, child: usize) -> bool {
-        let Some(head) = self.nodes.get(parent).and_then(|node| node.message.as_ref()) else { return false };
-        self.nodes.get(child).is_some_and(|node| {
-            node.section.header == head.header && node.section.content.offset == head.content.offset
-        })
     }
 
     /// The bytes of the message file that `BODY[path.want]` names; `None` means the answer is NIL (or "" / 0 as

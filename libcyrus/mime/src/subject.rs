@@ -11,7 +11,8 @@ pub fn normalise(subject: &[u8]) -> Vec<u8> {
     loop {
         let blanks = rest.iter().take_while(|c| matches!(c, b' ' | b'\t')).count();
         let word = rest.get(blanks..).unwrap_or_default();
-        let len = word.iter().position(|c| matches!(c, b' ' | b'\t' | b'\r' | b'\n' | 0x0c)).unwrap_or(word.len());
+        let len =
+            word.iter().position(|c| matches!(c, b' ' | b'\t' | b'\r' | b'\n' | 0x0c)).unwrap_or(word.len());
         // the longest token that ends in a colon and has something before it
         match word.get(..len).and_then(|token| memchr::memrchr(b':', token)).filter(|&colon| colon > 0) {
             Some(colon) => rest = word.get(colon + 1..).unwrap_or_default(),
@@ -179,7 +180,9 @@ fn base_once<'a>(subject: &'a [u8], is_reply: &mut bool) -> &'a [u8] {
 /// What follows `re`, `fwd` or `fw`.
 fn reply_word(text: &[u8]) -> Option<&[u8]> {
     [b"re".as_slice(), b"fwd", b"fw"].into_iter().find_map(|word| {
-        text.split_at_checked(word.len()).filter(|(head, _)| head.eq_ignore_ascii_case(word)).map(|(_, tail)| tail)
+        text.split_at_checked(word.len())
+            .filter(|(head, _)| head.eq_ignore_ascii_case(word))
+            .map(|(_, tail)| tail)
     })
 }
 
@@ -235,7 +238,11 @@ mod tests {
     fn base_subjects_follow_rfc_5256() {
         let check = |text: &str, expected: &str, is_reply: bool| {
             let got = base(text.as_bytes());
-            assert_eq!((String::from_utf8_lossy(&got.text).as_ref(), got.is_reply), (expected, is_reply), "{text}");
+            assert_eq!(
+                (String::from_utf8_lossy(&got.text).as_ref(), got.is_reply),
+                (expected, is_reply),
+                "{text}"
+            );
         };
         check("Re: [x] Hello (fwd)", "HELLO", true);
         check("[Fwd: Re: hello]", "HELLO", true);

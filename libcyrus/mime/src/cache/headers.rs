@@ -40,7 +40,9 @@ pub fn cached_since(name: &[u8]) -> Option<u16> {
         b"followup-to" | b"newsgroups" | b"priority" | b"references" | b"resent-from" => Some(0),
         b"x-mailer" | b"x-trace" => Some(1),
         b"x-msmail-priority" | b"x-msoesrec" | b"x-priority" | b"x-ref" => Some(2),
-        b"x-delivered-to" | b"x-mail-from" | b"x-resolved-to" | b"x-spam-score" | b"x-truedomain-domain" => Some(3),
+        b"x-delivered-to" | b"x-mail-from" | b"x-resolved-to" | b"x-spam-score" | b"x-truedomain-domain" => {
+            Some(3)
+        }
         b"x-cyrus-session-id" | b"x-me-message-id" => Some(4),
         b"x-apple-base-url"
         | b"x-apple-mail-remote-attachments"

@@ -167,12 +167,15 @@ fn utf7(bytes: &[u8], shift: u8) -> Vec<u8> {
         let is_imap = shift == b'&';
         let run = rest
             .iter()
-            .position(|&c| !(c.is_ascii_alphanumeric() || c == b'+' || c == if is_imap { b',' } else { b'/' }))
+            .position(|&c| {
+                !(c.is_ascii_alphanumeric() || c == b'+' || c == if is_imap { b',' } else { b'/' })
+            })
             .unwrap_or(rest.len());
         let (text, tail) = rest.split_at(run);
         let text: Vec<u8> = text.iter().map(|&c| if is_imap && c == b',' { b'/' } else { c }).collect();
         let units = transfer::base64(&text, &transfer::STANDARD);
-        let units = units.chunks_exact(2).filter_map(|pair| pair.first_chunk().map(|pair| u16::from_be_bytes(*pair)));
+        let units =
+            units.chunks_exact(2).filter_map(|pair| pair.first_chunk().map(|pair| u16::from_be_bytes(*pair)));
         for c in char::decode_utf16(units) {
             push(&mut out, c.unwrap_or(char::REPLACEMENT_CHARACTER));
         }
@@ -254,5 +257,8 @@ fn cesu8(bytes: &[u8]) -> Vec<u8> {
         units.push(unit);
         rest = tail.get(len..).unwrap_or_default();
     }
-    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into_bytes()
+    char::decode_utf16(units)
+        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect::<String>()
+        .into_bytes()
 }

@@ -5,7 +5,8 @@ use super::tables::entities::ENTITIES;
 /// The text of an HTML document (UTF-8): tags become blanks or nothing, scripts, styles and comments vanish,
 /// character references are resolved.
 pub(super) fn strip(text: &[u8]) -> Vec<u8> {
-    let mut lexer = Lexer { out: Vec::with_capacity(text.len()), raw: Raw::Data, name: String::new(), tag: Tag::Open };
+    let mut lexer =
+        Lexer { out: Vec::with_capacity(text.len()), raw: Raw::Data, name: String::new(), tag: Tag::Open };
     let mut state = State::Text;
     for c in String::from_utf8_lossy(text).chars() {
         loop {
@@ -226,6 +227,6 @@ impl Lexer {
 
 /// Tags that do not part words.
 const PHRASING: [&str; 25] = [
-    "a", "abbr", "b", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "meter", "progress", "q",
-    "ruby", "samp", "small", "span", "strong", "sub", "sup", "time", "var",
+    "a", "abbr", "b", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "meter",
+    "progress", "q", "ruby", "samp", "small", "span", "strong", "sub", "sup", "time", "var",
 ];

@@ -10,13 +10,13 @@ use crate::address::is_space;
 #[must_use]
 pub fn parse_mimeheader(value: &[u8], utf8: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
-    let mut plain = Plain { charset: if utf8 { Charset::UTF_8 } else { Charset::US_ASCII }, at_cr: Fold::None };
+    let mut plain =
+        Plain { charset: if utf8 { Charset::UTF_8 } else { Charset::US_ASCII }, at_cr: Fold::None };
     // the words of one charset and encoding that stand together, not yet decoded
     let mut run: Option<Run> = None;
     let value = memchr::memchr(0, value).and_then(|end| value.get(..end)).unwrap_or(value);
     let (mut copied, mut scan, mut after_word) = (0, 0, false);
     while let Some(equals) = value.get(scan..).and_then(|v| memchr::memchr(b'=', v)).map(|at| at + scan) {
-        scan = equals + 1;
         let word = match Word::at(value, equals) {
             Ok(word) => word,
             Err(next) => {
@@ -38,7 +38,9 @@ pub fn parse_mimeheader(value: &[u8], utf8: bool) -> Vec<u8> {
                 }
                 out.extend("\u{fffd}".bytes());
             }
-            (Some(charset), Some(run)) if run.charset == charset && run.is_q == word.is_q => run.add(word.text),
+            (Some(charset), Some(run)) if run.charset == charset && run.is_q == word.is_q => {
+                run.add(word.text)
+            }
             (Some(charset), _) => {
                 if let Some(run) = run.take() {
                     run.finish(&mut out);

@@ -77,7 +77,10 @@ impl Charset {
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
         if let Ok(index) = names::ALIASES.binary_search_by(|(alias, _)| alias.as_bytes().cmp(lower)) {
-            return names::ALIASES.get(index).filter(|(_, number)| *number != u16::MAX).map(|&(_, number)| Self(number));
+            return names::ALIASES
+                .get(index)
+                .filter(|(_, number)| *number != u16::MAX)
+                .map(|&(_, number)| Self(number));
         }
         let mut folded = [0_u8; NAME_MAX];
         let len = compared(lower, &mut folded);
