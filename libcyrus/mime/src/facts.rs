@@ -30,7 +30,8 @@ pub fn index_facts(message: &Message, local_midnight: impl Fn(CivilDate) -> Opti
         header_size: root.header.size,
         guid: message.guid,
         gmtime: date.and_then(parse_rfc5322),
-        sentdate: date.and_then(parse_rfc5322_day).and_then(local_midnight),
+        // a day before 1970 counts as unreadable in C, a moment before 1970 does not
+        sentdate: date.and_then(parse_rfc5322_day).and_then(local_midnight).filter(|&midnight| midnight >= 0),
     }
 }
 

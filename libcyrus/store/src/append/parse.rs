@@ -2,9 +2,10 @@
 
 use crate::context::Settings;
 use cyrus_mime::cache::{CACHE_VERSION, CacheOptions};
-use cyrus_mime::facts::{Day, index_facts};
+use cyrus_mime::facts::index_facts;
 use cyrus_mime::{Message, cache_record};
 use cyrus_sys::localtime::{self, LocalTime};
+use cyrus_util::datetime::CivilDate;
 use cyrus_util::guid::Guid;
 use cyrus_util::ids::UnixTime;
 
@@ -46,11 +47,11 @@ impl ParsedMessage {
     }
 }
 
-fn local_midnight(day: Day) -> Option<i64> {
+fn local_midnight(day: CivilDate) -> Option<i64> {
     localtime::epoch(&LocalTime {
         year: day.year,
-        month: day.month.into(),
-        day: day.day.into(),
+        month: day.month,
+        day: day.day,
         hour: 0,
         minute: 0,
         second: 0,
