@@ -50,8 +50,8 @@ impl ParsedMessage {
 fn local_midnight(day: CivilDate) -> Option<i64> {
     localtime::epoch(&LocalTime {
         year: day.year,
-        month: day.month,
-        day: day.day,
+        month: i32::try_from(day.month).ok()?,
+        day: i32::try_from(day.day).ok()?,
         hour: 0,
         minute: 0,
         second: 0,
