@@ -1,26 +1,29 @@
-//! ENABLE (RFC 5161).
+//! ENABLE (RFC 5161), and the commands that switch CONDSTORE on by being used (RFC 7162 3.1).
 
-#![allow(
-    unused_variables,
-    unused_imports,
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "not filled in yet"
-)]
-
-use crate::command::{
-    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence,
-    StatusItem, StoreRequest,
-};
-use crate::parser::lexer::Stop;
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
 
+/// ENABLE: tells what of the list was switched on by this command.
 pub fn enable(session: &mut Session<'_>, capabilities: &[Vec<u8>]) -> Flow {
-    todo!()
+    let wants_condstore = capabilities.iter().any(|name| name == b"CONDSTORE");
+    let mut enabled = Vec::new();
+    if wants_condstore && !session.enabled.condstore {
+        session.enabled.condstore = true;
+        enabled.extend_from_slice(b" CONDSTORE");
+    }
+    session.stream.write(&[b"* ENABLED", enabled.as_slice(), b"\r\n"].concat());
+    Answer::completed().into()
 }
 
-/// A command that needs CONDSTORE switches it on (RFC 7162 3.1). C: condstore_enabled()
+/// A command that needs CONDSTORE switches it on and says so. C: `condstore_enabled()`
 pub fn use_condstore(session: &mut Session<'_>, command: &str) {
-    todo!()
+    if session.enabled.condstore {
+        return;
+    }
+    session.enabled.condstore = true;
+    if let Some(selected) = &session.selected {
+        let modseq = selected.view.highestmodseq();
+        let line = format!("* OK [HIGHESTMODSEQ {modseq}] CONDSTORE enabled by {command}\r\n");
+        session.stream.write(line.as_bytes());
+    }
 }

@@ -1,29 +1,34 @@
-//! NOOP, CHECK, CAPABILITY, LOGOUT (RFC 3501 6.1).
+//! NOOP, CHECK, CAPABILITY, LOGOUT (RFC 3501 6.1, 6.4.1).
 
-#![allow(
-    unused_variables,
-    unused_imports,
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "not filled in yet"
-)]
-
-use crate::command::{
-    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence,
-    StatusItem, StoreRequest,
-};
-use crate::parser::lexer::Stop;
+use crate::capability;
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
 
+/// CAPABILITY.
 pub fn capability(session: &mut Session<'_>) -> Flow {
-    todo!()
+    let list = capability::list(session);
+    session.stream.write(&[b"* CAPABILITY ", list.as_slice(), b"\r\n"].concat());
+    refresh(session);
+    Answer::completed().into()
 }
 
+/// NOOP and CHECK: what changed is looked at here and told by the loop.
 pub fn noop(session: &mut Session<'_>) -> Flow {
-    todo!()
+    refresh(session);
+    Answer::completed().into()
 }
 
+/// LOGOUT.
 pub fn logout(session: &mut Session<'_>, tag: &[u8]) -> Flow {
-    todo!()
+    session.stream.write(b"* BYE LOGOUT received\r\n");
+    session.stream.write(&Answer::completed().line(tag));
+    Flow::Logout
+}
+
+/// Brings the selected mailbox up to date; a mailbox that is gone is told to be empty. Any other
+/// failure is in the log and the command's own answer stays what it is, as in C.
+pub fn refresh(session: &mut Session<'_>) {
+    if let Some(Err(error)) = super::with_selected(session, |selected, host| selected.view.refresh(host)) {
+        super::failed(session, error);
+    }
 }

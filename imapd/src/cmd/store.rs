@@ -1,21 +1,69 @@
-//! STORE (RFC 3501 6.4.6, RFC 7162 3.1.3).
+//! STORE and UID STORE (RFC 3501 6.4.6, RFC 7162 3.1.3).
 
-#![allow(
-    unused_variables,
-    unused_imports,
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "not filled in yet"
-)]
-
-use crate::command::{
-    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence,
-    StatusItem, StoreRequest,
-};
-use crate::parser::lexer::Stop;
+use crate::command::{Ids, StoreMode, StoreRequest};
 use crate::reply::Answer;
+use crate::response::{self, FlagsForm};
 use crate::session::{Flow, Session};
+use libcyrus::imap::view::{By, FlagChange, FlagMode};
+use libcyrus::store::Error;
+use libcyrus::store::mailbox::SystemFlags;
+use libcyrus::util::ids::ModSeq;
 
+/// Answers a STORE.
 pub fn store(session: &mut Session<'_>, ids: &Ids, request: &StoreRequest) -> Flow {
-    todo!()
+    if request.unchanged_since.is_some() {
+        super::enable::use_condstore(session, "UNCHANGEDSINCE");
+    }
+    // With CONDSTORE every change must be told, .SILENT or not (RFC 7162 3.1.3).
+    let silent = request.silent && !session.enabled.condstore;
+    let by = super::by(ids);
+    let stored = super::with_selected(session, |selected, host| {
+        let set = selected.view.resolve(super::ranges(ids), by);
+        selected.view.store(&set, by, change(request, silent), host)
+    });
+    match stored {
+        Some(Ok(outcome)) => {
+            let form = FlagsForm { uid: by == By::Uid, modseq: request.unchanged_since.is_some() };
+            response::changes_as(session, by == By::Uid, form);
+            if outcome.modified.is_empty() {
+                return Answer::completed().into();
+            }
+            Answer::completed().with_code(format!("MODIFIED {}", outcome.modified)).into()
+        }
+        Some(Err(error)) => super::failed(session, error),
+        None => Answer::from(Error::NotFound).into(),
+    }
+}
+
+fn change(request: &StoreRequest, silent: bool) -> FlagChange {
+    let mut change = FlagChange {
+        mode: match request.mode {
+            StoreMode::Add => FlagMode::Add,
+            StoreMode::Remove => FlagMode::Remove,
+            StoreMode::Replace => FlagMode::Replace,
+        },
+        seen: false,
+        system_flags: SystemFlags(0),
+        keywords: Vec::new(),
+        unchanged_since: request.unchanged_since.map(ModSeq),
+        silent,
+    };
+    for flag in &request.flags {
+        let bit = match flag.as_slice() {
+            b"\\seen" => {
+                change.seen = true;
+                continue;
+            }
+            b"\\answered" => SystemFlags::ANSWERED,
+            b"\\deleted" => SystemFlags::DELETED,
+            b"\\draft" => SystemFlags::DRAFT,
+            b"\\flagged" => SystemFlags::FLAGGED,
+            keyword => {
+                change.keywords.push(keyword.to_vec());
+                continue;
+            }
+        };
+        change.system_flags = change.system_flags.with(bit);
+    }
+    change
 }
