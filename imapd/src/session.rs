@@ -132,8 +132,7 @@ impl<'p> Session<'p> {
     pub fn new(imapd: &'p mut Imapd, connection: Connection) -> Self {
         let id = imapd.ids.next_id();
         let mut stream = Stream::new(connection.fd);
-        let timeout_s = imapd.config.duration_s(Opt::Timeout).max(TIMEOUT_MIN_S);
-        stream.set_timeout(Some(Duration::from_secs(timeout_s.unsigned_abs())));
+        stream.set_timeout(Some(timeout(imapd)));
         Self {
             imapd,
             stream,
@@ -185,16 +184,30 @@ impl<'p> Session<'p> {
         self.stream.flush().map_err(|e| Stop::Io(to_io(e)))?;
         self.register_command(b"");
         self.run_cleanups();
-        if self.user.as_ref().is_some_and(|user| !user.auth.is_admin())
-            && let Some(text) = self.imapd.msgfiles.shutdown()
-        {
-            self.untagged_alert(b"BYE", &text);
+        if self.shut_down_is_asked() {
             return Ok(false);
         }
         match signals::poll() {
             signals::Poll::Shutdown => Err(Stop::Io(io::ErrorKind::Interrupted.into())),
             signals::Poll::Clear | signals::Poll::Reload => Ok(true),
         }
+    }
+
+    /// Whether the administrator wants everybody out (the file msg/shutdown); BYE is written then.
+    /// Administrators may stay, and nobody is sent away before login.
+    pub fn shut_down_is_asked(&mut self) -> bool {
+        if self.user.as_ref().is_none_or(|user| user.auth.is_admin()) {
+            return false;
+        }
+        let Some(text) = self.imapd.msgfiles.shutdown() else { return false };
+        self.untagged_alert(b"BYE", &text);
+        true
+    }
+
+    /// How long the client may be silent.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        timeout(self.imapd)
     }
 
     /// Reads, checks, runs and answers one command; false when the session is to end.
@@ -313,6 +326,11 @@ impl<'p> Session<'p> {
         let _ = self.stream.flush();
         ending
     }
+}
+
+fn timeout(imapd: &Imapd) -> Duration {
+    let seconds = imapd.config.duration_s(Opt::Timeout).max(TIMEOUT_MIN_S);
+    Duration::from_secs(seconds.unsigned_abs())
 }
 
 /// What [`parse`] found: the row and the command, or the line that refuses it.
