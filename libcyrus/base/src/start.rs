@@ -21,14 +21,17 @@ pub enum Need {
     Partitions,
 }
 
-/// Reads the configuration, turns root into the cyrus user, opens the log under `ident`, writes what the configuration
-/// has to say and sets the umask. C: cyrus_init()
+/// Reads the configuration, logs what it has to say, turns root into the cyrus user, opens the log under `ident` as
+/// configured and sets the umask. C: cyrus_init()
 ///
 /// # Errors
 /// The text and code to end the program with.
 pub fn init(file: Option<&Path>, ident: &str, need: Need) -> Result<Config, Fatal> {
     log::open_early(ident);
     let config = Config::load(file, ident)?;
+    for (priority, text) in config.notices() {
+        log::write(*priority, format_args!("{text}"));
+    }
     if need == Need::Partitions {
         config.require_partitions()?;
     }
@@ -36,9 +39,6 @@ pub fn init(file: Option<&Path>, ident: &str, need: Need) -> Result<Config, Fata
         become_cyrus(&config)?;
     }
     log::open(&config);
-    for (priority, text) in config.notices() {
-        log::write(*priority, format_args!("{text}"));
-    }
     // Children of a master leave this to it: they start too often.
     if std::env::var_os("CYRUS_SERVICE").is_none() {
         log_unhonoured(&config);

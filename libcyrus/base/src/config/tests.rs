@@ -332,3 +332,78 @@ fn no_bytes_make_the_reader_panic() {
     }
     assert!(good > 100 && bad > 100, "{good} good, {bad} bad: the generator reaches both");
 }
+
+/// Every `Opt::Name` in the programs' sources, tests and this table aside.
+fn used_options() -> std::collections::BTreeSet<String> {
+    fn walk(dir: &Path, found: &mut std::collections::BTreeSet<String>) {
+        for entry in fs::read_dir(dir).unwrap().flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if name != "target" && !name.starts_with('.') {
+                    walk(&path, found);
+                }
+            } else if name.ends_with(".rs") && name != "tests.rs" && name != "options.rs" {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+                for rest in code.split("Opt::").skip(1) {
+                    found.insert(rest.chars().take_while(|c| c.is_ascii_alphanumeric()).collect());
+                }
+            }
+        }
+    }
+    let mut found = std::collections::BTreeSet::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for part in ["idled", "imapd", "libcyrus", "lmtpd", "master", "tools"] {
+        walk(&root.join(part), &mut found);
+    }
+    found
+}
+
+/// Sets the first word of the rows of options.rs by what the programs read.
+fn rewrite_rows(is_used: impl Fn(&str) -> bool) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/options.rs");
+    let text = fs::read_to_string(path).unwrap();
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        let row = line.strip_prefix("    NotYet ").or_else(|| line.strip_prefix("    Yes "));
+        match row.filter(|row| row.contains('"')) {
+            Some(row) => {
+                let name = row.split(' ').next().unwrap_or_default();
+                out.push_str(if is_used(name) { "    Yes " } else { "    NotYet " });
+                out.push_str(row);
+            }
+            None => out.push_str(line),
+        }
+    }
+    fs::write(path, out).unwrap();
+}
+
+/// Holds the first word of every row against the sources; `CYRUS_WRITE_DOCS=1` makes the rows right instead.
+#[test]
+fn a_row_says_yes_exactly_when_a_program_reads_the_option() {
+    let used = used_options();
+    // Only looked at to tell known from unknown keys, or for one half of what it means.
+    let looked_at = [
+        Opt::SyncLogChannels,
+        Opt::ArchiveEnabled,
+        Opt::MupdateServer,
+        Opt::MupdateConfig,
+        Opt::Proxyservers,
+    ];
+    if std::env::var_os("CYRUS_WRITE_DOCS").is_some() {
+        return rewrite_rows(|name| {
+            used.contains(name) && !looked_at.iter().any(|opt| format!("{opt:?}") == name)
+        });
+    }
+    let wrong: Vec<_> = OPTIONS
+        .iter()
+        .filter(|row| !looked_at.contains(&row.opt))
+        .filter(|row| used.contains(&format!("{:?}", row.opt)) != (row.honour == Honour::Yes))
+        .map(|row| format!("{} says {:?}", row.name, row.honour))
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "change the first word of these rows in options.rs, or test with CYRUS_WRITE_DOCS=1: {wrong:#?}"
+    );
+}

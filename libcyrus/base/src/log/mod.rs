@@ -76,21 +76,30 @@ thread_local! {
     static CAPTURED: RefCell<Option<Vec<(Priority, String)>>> = const { RefCell::new(None) };
 }
 
-/// Opens the log before the configuration is known: ident `$CYRUS_SYSLOG_PREFIX/IDENT` or `IDENT`, facility mail.
+/// Prefix of the ident while neither environment nor configuration speak of the log: Debian's programs use it, and the
+/// filters of its packages look for `cyrus/imap`.
+const PREFIX: &str = "cyrus";
+
+/// Opens the log before the configuration is known: ident `$CYRUS_SYSLOG_PREFIX/IDENT` or `cyrus/IDENT`, facility
+/// mail. Debug lines are kept back until `debug` is known.
 pub fn open_early(ident: &str) {
-    let prefix = std::env::var("CYRUS_SYSLOG_PREFIX").ok();
-    // Until `debug` is known, debug lines are kept back.
-    install(&ident_with(prefix.as_deref(), ident), Facility::MAIL, false);
+    let prefix = std::env::var("CYRUS_SYSLOG_PREFIX");
+    install(&ident_with(Some(prefix.as_deref().unwrap_or(PREFIX)), ident), Facility::MAIL, false);
 }
 
 /// Opens the log of this process: ident `<prefix>/<service>` and facility from the configuration, LOG_DEBUG lines only
 /// with `debug: yes`; also receives what the `log` macros write.
+///
+/// As in C a configured facility without a prefix leaves the ident bare.
 pub fn open(config: &crate::Config) {
     use crate::Opt;
     let environment = std::env::var("CYRUS_SYSLOG_PREFIX").ok();
-    let prefix = environment.as_deref().or_else(|| config.string(Opt::SyslogPrefix));
+    let configured = config.string(Opt::SyslogPrefix);
+    let facility_name = config.string(Opt::SyslogFacility);
+    let untouched = configured.is_none() && facility_name.is_none();
+    let prefix = environment.as_deref().or(if untouched { Some(PREFIX) } else { configured });
     let mut facility = Facility::MAIL;
-    if let Some(name) = config.string(Opt::SyslogFacility) {
+    if let Some(name) = facility_name {
         let known = FACILITIES.iter().any(|known| known.eq_ignore_ascii_case(name));
         match Facility::from_name(name).filter(|_| known) {
             Some(named) => facility = named,
