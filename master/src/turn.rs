@@ -11,7 +11,7 @@ use mio::unix::SourceFd;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, read};
 
-use crate::children::{Child, Owner};
+use crate::children::{Child, Children, Owner};
 use crate::conf::errno_text;
 use crate::master::{Master, SIGNALS};
 use crate::prometheus::Report;
@@ -291,7 +291,11 @@ impl Master<'_> {
             let mut bytes = [0; MESSAGE_SIZE];
             // Writers send eight bytes at once, which a pipe never tears.
             match read(reader, &mut bytes) {
-                Ok(MESSAGE_SIZE) => self.obey(at, bytes),
+                Ok(MESSAGE_SIZE) => {
+                    if let Some(service) = self.table.services.get_mut(at) {
+                        hear(service, at, &mut self.children, bytes, self.options.verbose > 0);
+                    }
+                }
                 Ok(0) | Err(nix::Error::EAGAIN) => return,
                 Ok(_) => {
                     log::write(
@@ -308,57 +312,6 @@ impl Master<'_> {
                     return;
                 }
             }
-        }
-    }
-
-    /// C: process_msg()
-    fn obey(&mut self, at: usize, bytes: [u8; MESSAGE_SIZE]) {
-        let (message, pid) = status::decode(bytes);
-        let verbose = self.options.verbose > 0;
-        let Some(service) = self.table.services.get_mut(at) else { return };
-        let head = format!("service {}/{} pid {pid}", service.shown(), service.family);
-        let state = match self.children.find(pid) {
-            Some(child) if child.owner == Owner::Service(at) => child.state,
-            Some(_) => {
-                // The original would move the child to this service; a forged pid could then
-                // upset the counters of another one.
-                log::write(
-                    Priority::Err,
-                    format_args!("{head}: not a child of this service, message ignored"),
-                );
-                return;
-            }
-            None => {
-                log::write(
-                    Priority::Warning,
-                    format_args!("{head}: receiving messages from long dead children"),
-                );
-                State::Dead
-            }
-        };
-        let change = status::apply(state, message);
-        service.ready_workers += change.ready;
-        service.nconnections += u64::from(change.connection);
-        if let Some(child) = self.children.find(pid) {
-            child.state = change.state;
-        }
-        let Some(service) = self.table.services.get(at) else { return };
-        if let Some(remark) = change.remark {
-            let priority = match remark {
-                Remark::NowAvailable | Remark::NowUnavailable | Remark::Serving | Remark::ServingMore => {
-                    Priority::Debug
-                }
-                Remark::AlreadyReady | Remark::AlreadyBusy => Priority::Warning,
-                Remark::ForcedBusy | Remark::ForcedReady => Priority::Err,
-                Remark::Unrecognized(_) => Priority::Crit,
-            };
-            let colon = if matches!(remark, Remark::Unrecognized(_)) { ":" } else { "" };
-            if priority != Priority::Debug || verbose {
-                log::write(priority, format_args!("{head}{colon} {remark}"));
-            }
-        }
-        if verbose {
-            say_ready("service", service);
         }
     }
 
@@ -397,6 +350,48 @@ impl Master<'_> {
     }
 }
 
+/// One message to a service, from one of its children or from somebody who says so. C: process_msg()
+fn hear(service: &mut Service, at: usize, children: &mut Children, bytes: [u8; MESSAGE_SIZE], verbose: bool) {
+    let (message, pid) = status::decode(bytes);
+    let head = format!("service {}/{} pid {pid}", service.shown(), service.family);
+    let state = match children.find(pid) {
+        Some(child) if child.owner == Owner::Service(at) => child.state,
+        Some(_) => {
+            // The original would move the child to this service; a forged pid could then
+            // upset the counters of another one.
+            log::write(Priority::Err, format_args!("{head}: not a child of this service, message ignored"));
+            return;
+        }
+        None => {
+            log::write(Priority::Warning, format_args!("{head}: receiving messages from long dead children"));
+            State::Dead
+        }
+    };
+    let change = status::apply(state, message);
+    service.ready_workers += change.ready;
+    service.nconnections += u64::from(change.connection);
+    if let Some(child) = children.find(pid) {
+        child.state = change.state;
+    }
+    if let Some(remark) = change.remark {
+        let priority = match remark {
+            Remark::NowAvailable | Remark::NowUnavailable | Remark::Serving | Remark::ServingMore => {
+                Priority::Debug
+            }
+            Remark::AlreadyReady | Remark::AlreadyBusy => Priority::Warning,
+            Remark::ForcedBusy | Remark::ForcedReady => Priority::Err,
+            Remark::Unrecognized(_) => Priority::Crit,
+        };
+        let colon = if matches!(remark, Remark::Unrecognized(_)) { ":" } else { "" };
+        if priority != Priority::Debug || verbose {
+            log::write(priority, format_args!("{head}{colon} {remark}"));
+        }
+    }
+    if verbose {
+        say_ready("service", service);
+    }
+}
+
 fn say_ready(kind: &str, service: &Service) {
     log::write(
         Priority::Debug,
@@ -413,3 +408,74 @@ fn say_ready(kind: &str, service: &Service) {
 const JANITOR_WAKEUP: Duration = Duration::from_secs(10);
 /// How long a timed job is waited for after it was told to stop.
 const EVENT_PATIENCE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// Whatever is said by whomever, in whatever order children come and go: the counters of a
+    /// service are the numbers of its living children, and never negative.
+    #[test]
+    fn no_sequence_of_messages_and_deaths_makes_the_counters_wrong() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let mut services = [Service::empty(Duration::ZERO), Service::empty(Duration::ZERO)];
+        let mut children = Children::default();
+        let (_, said) = log::capture(|| {
+            for step in 0..50_000 {
+                let now = Duration::from_millis(step);
+                let at = usize::try_from(random(2)).expect("small");
+                let pid = i32::try_from(random(30)).expect("small");
+                let service = services.get_mut(at).expect("two services");
+                match random(8) {
+                    0 => {
+                        if children.find(pid).is_none_or(|c| c.state == State::Dead) {
+                            children.add(
+                                pid,
+                                Child::new(Owner::Service(at), "SERVICE", "a", Path::new("/a"), now),
+                            );
+                            service.nactive += 1;
+                            service.ready_workers += 1;
+                        }
+                    }
+                    1 => {
+                        if let Some(child) = children.find(pid).filter(|c| c.owner == Owner::Service(at)) {
+                            let before = child.state;
+                            child.bury(now);
+                            account(service, pid, before, random(2) == 0, now);
+                        }
+                    }
+                    _ => {
+                        let message = i32::try_from(random(6)).expect("small");
+                        let mut bytes = [0; MESSAGE_SIZE];
+                        bytes[..4].copy_from_slice(&message.to_ne_bytes());
+                        bytes[4..].copy_from_slice(&pid.to_ne_bytes());
+                        hear(service, at, &mut children, bytes, false);
+                    }
+                }
+                children.sweep(now, 1);
+                for (at, service) in services.iter().enumerate() {
+                    let of = |wanted: fn(State) -> bool, children: &mut Children| {
+                        children
+                            .living()
+                            .filter(|(_, c)| c.owner == Owner::Service(at) && wanted(c.state))
+                            .count()
+                    };
+                    let ready = of(|s| s == State::Ready, &mut children);
+                    let active = of(|_| true, &mut children);
+                    assert_eq!(usize::try_from(service.ready_workers), Ok(ready), "step {step}");
+                    assert_eq!(usize::try_from(service.nactive), Ok(active), "step {step}");
+                }
+            }
+        });
+        assert!(said.iter().any(|(_, line)| line.ends_with("not a child of this service, message ignored")));
+        assert!(said.iter().any(|(_, line)| line.contains("Software bug: unrecognized message 0x5")));
+        assert!(said.iter().any(|(_, line)| line.ends_with("forced to BUSY state")));
+    }
+}
