@@ -90,13 +90,15 @@ pub fn open_early(ident: &str) {
 /// Opens the log of this process: ident `<prefix>/<service>` and facility from the configuration, LOG_DEBUG lines only
 /// with `debug: yes`; also receives what the `log` macros write.
 ///
-/// As in C a configured facility without a prefix leaves the ident bare.
+/// As in C a configured facility without a prefix leaves the ident bare, and master knows neither the default prefix
+/// nor `syslog_facility`.
 pub fn open(config: &crate::Config) {
     use crate::Opt;
+    let is_master = config.service() == "master";
     let environment = std::env::var("CYRUS_SYSLOG_PREFIX").ok();
     let configured = config.string(Opt::SyslogPrefix);
-    let facility_name = config.string(Opt::SyslogFacility);
-    let untouched = configured.is_none() && facility_name.is_none();
+    let facility_name = config.string(Opt::SyslogFacility).filter(|_| !is_master);
+    let untouched = configured.is_none() && facility_name.is_none() && !is_master;
     let prefix = environment.as_deref().or(if untouched { Some(PREFIX) } else { configured });
     let mut facility = Facility::MAIL;
     if let Some(name) = facility_name {
