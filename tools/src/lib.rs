@@ -8,7 +8,10 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 
+mod ctl_cyrusdb;
+mod cvt_cyrusdb;
 mod cyr_buildinfo;
+mod cyr_dbtool;
 mod cyr_info;
 pub mod io;
 mod mkimap;
@@ -35,7 +38,10 @@ pub struct Tool {
 
 /// Every program this executable can be, by name.
 pub const TOOLS: &[Tool] = &[
+    Tool { name: "ctl_cyrusdb", about: "recover and archive the databases", run: ctl_cyrusdb::run },
+    Tool { name: "cvt_cyrusdb", about: "copy a database into another format", run: cvt_cyrusdb::run },
     Tool { name: "cyr_buildinfo", about: "tell what is built in", run: cyr_buildinfo::run },
+    Tool { name: "cyr_dbtool", about: "look into a database and change it", run: cyr_dbtool::run },
     Tool { name: "cyr_info", about: "show the configuration and what the server does", run: cyr_info::run },
     Tool { name: "mkimap", about: "make configuration and partition directories", run: mkimap::run },
 ];

@@ -1,6 +1,7 @@
 //! How a database is opened, and the pool that opens each file once per process.
 
 use crate::{Backend, Db, Kind, Result, Shared};
+use cyrus_base::config::{Config, Opt};
 use cyrus_util::dirhash::DirHash;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,22 @@ pub struct OpenFlags {
 }
 
 impl OpenFlags {
+    /// What the configuration says about opening databases: hashing of quota roots, the stamp of
+    /// `db/skipstamp`, `skiplist_unsafe`.
+    #[must_use]
+    pub fn from_config(config: &Config) -> Self {
+        let stamp = std::fs::read(config.configdirectory().join("db/skipstamp")).ok();
+        Self {
+            quota_hash: QuotaHash {
+                hash: DirHash::from_switch(config.switch(Opt::Fulldirhash)),
+                virtdomains: config.choice(Opt::Virtdomains) != "off",
+            },
+            skiplist_stamp: stamp.and_then(|bytes| bytes.first_chunk().map(|word| u32::from_be_bytes(*word))),
+            skiplist_unsafe: config.switch(Opt::SkiplistUnsafe),
+            ..Self::default()
+        }
+    }
+
     /// The default, making the file when it is missing.
     #[must_use]
     pub fn create() -> Self {

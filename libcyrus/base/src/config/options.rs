@@ -559,7 +559,7 @@ options! {
     NotYet Anysievefolder "anysievefolder" Switch(false) "2.5.0" [] "fileinto may create any folder";
     NotYet Singleinstancestore "singleinstancestore" Switch(true) "2.3.17" [] "hard link deliveries of one message";
     NotYet SkiplistAlwaysCheckpoint "skiplist_always_checkpoint" Switch(true) "2.3.17" [] "checkpoint skiplist files after recovery";
-    NotYet SkiplistUnsafe "skiplist_unsafe" Switch(false) "2.3.17" [] "no fsync for skiplist files";
+    Yes SkiplistUnsafe "skiplist_unsafe" Switch(false) "2.3.17" [] "no fsync for skiplist files";
     NotYet SmtpBackend "smtp_backend" List(Some("sendmail"), &["host", "sendmail"]) "3.1.4" [] "send through sendmail program or SMTP host";
     NotYet SmtpHost "smtp_host" Str(Some("localhost:587")) "3.1.4" [] "host[:port] with optional /tls /noauth flags";
     NotYet SmtpAuthAuthname "smtp_auth_authname" Str(None) "3.1.4" [] "SMTP user";
