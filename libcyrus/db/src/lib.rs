@@ -15,6 +15,7 @@
 //! process uses in two places is shared by cloning the [`Db`] or through a [`Pool`], because
 //! closing any descriptor of a file drops the process's locks on it.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used))]
 
 mod detect;
 mod engine;

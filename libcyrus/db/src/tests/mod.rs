@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod golden;
 mod live;
 mod model;
 mod recorder;
