@@ -345,13 +345,27 @@ impl IndexGuard<'_> {
         self.take_quota(root, &header)
     }
 
-    /// Counts everything anew from the records. C: `mailbox_index_recalc()`
+    /// Counts everything anew from the records. `mailbox_annotation_octets` is what the annotations
+    /// of the mailbox itself take in annotations.db; `None` keeps what is counted for them now.
+    /// C: `mailbox_index_recalc()`
     ///
     /// # Errors
     /// `ReadOnly`, `Corrupt`.
-    pub fn recalculate(&mut self) -> Result<()> {
+    pub fn recalculate(&mut self, mailbox_annotation_octets: Option<u64>) -> Result<()> {
         self.check_writable()?;
         let annotations = self.mailbox.all_annotations()?;
+        let mut of_messages = 0_u64;
+        let mut live = Vec::new();
+        for recno in 1..=self.changes.header.num_records {
+            let record = self.record(cyrus_util::ids::RecNo(recno))?;
+            if record.is_live() {
+                let found = annotations.get(&record.uid).into_iter().flatten();
+                of_messages += found.map(|each| each.value.len() as u64).sum::<u64>();
+                live.push(record);
+            }
+        }
+        let of_mailbox = mailbox_annotation_octets
+            .unwrap_or_else(|| self.changes.header.quota_annot_used.saturating_sub(of_messages));
         let header = &mut self.changes.header;
         header.answered = 0;
         header.flagged = 0;
@@ -359,18 +373,11 @@ impl IndexGuard<'_> {
         header.unseen = 0;
         header.exists = 0;
         header.quota_mailbox_used = 0;
-        header.quota_annot_used = 0;
         header.synccrc_basic = super::index::CRC_INIT_BASIC;
         header.synccrc_annot = super::index::CRC_INIT_ANNOT;
         self.changes.dirty = true;
-        if let Some(of_mailbox) = annotations.get(&Uid(0)) {
-            self.changes.count_annotations(Uid(0), of_mailbox, true);
-        }
-        for recno in 1..=self.changes.header.num_records {
-            let record = self.record(cyrus_util::ids::RecNo(recno))?;
-            if !record.is_live() {
-                continue;
-            }
+        self.changes.header.quota_annot_used = of_mailbox;
+        for record in live {
             self.changes.count(&record, true);
             if let Some(of_message) = annotations.get(&record.uid) {
                 self.changes.count_annotations(record.uid, of_message, true);

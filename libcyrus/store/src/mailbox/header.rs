@@ -154,7 +154,7 @@ impl MailboxHeader {
     }
 
     fn decode_dlist(body: &[u8]) -> Option<Self> {
-        let (line, _) = Value::parse_prefix(body).ok()?;
+        let line = Value::parse(body.trim_ascii_end()).ok()?;
         let text = |key: &[u8]| line.get(key).and_then(Value::as_bytes).map(<[u8]>::to_vec);
         let acl = line.get(b"A").map(|list| {
             let mut acl = Vec::new();

@@ -71,7 +71,7 @@ impl Mailbox {
         let old_version = guard.header().version;
         let version = version.unwrap_or(old_version);
         if version != old_version {
-            guard.recalculate()?;
+            guard.recalculate(None)?;
         }
         let expected = (guard.header().synccrc_basic, guard.header().synccrc_annot);
         let mut upgrade = Upgrade::plan(old_version, version)?;
@@ -155,7 +155,7 @@ impl Mailbox {
             disk.write_at(&index, new_index, written, &body)?;
         }
         if version != old_version {
-            let (basic, annot) = upgrade.finish(&mut header, &annotations);
+            let (basic, annot) = upgrade.finish(&mut header);
             if old_version.minor() >= 12 && version.minor() >= 12 && (basic, annot) != expected {
                 return Err(Error::corrupt(new_index, 0, "CRC mismatch on repack commit"));
             }

@@ -14,7 +14,6 @@ use super::record::{Record, SystemFlags};
 use super::{CRC_INIT_ANNOT, CRC_INIT_BASIC};
 use crate::error::{Error, Result};
 use cyrus_util::ids::{ModSeq, Uid, UnixTime};
-use std::collections::BTreeMap;
 
 const THRID: &[u8] = b"/vendor/cmu/cyrus-imapd/thrid";
 const SAVEDATE: &[u8] = b"/vendor/cmu/cyrus-imapd/savedate";
@@ -34,6 +33,7 @@ struct Counted {
     basic: u32,
     annot: u32,
     annotation_octets: u64,
+    old_annotation_octets: u64,
     exists: u32,
     answered: u32,
     flagged: u32,
@@ -127,6 +127,7 @@ impl Upgrade {
         let written =
             |entry: &[u8]| self.writes.iter().rev().find(|(uid, key, _)| *uid == record.uid && *key == entry);
         for each in annotations {
+            counted.old_annotation_octets += each.value.len() as u64;
             if is_virtual_annotation(&each.entry, to) {
                 continue;
             }
@@ -145,21 +146,17 @@ impl Upgrade {
     }
 
     /// Puts the counts into the new header and gives the two checksums.
-    pub(crate) fn finish(
-        &self,
-        header: &mut IndexHeader,
-        annotations: &BTreeMap<Uid, Vec<StoredAnnotation>>,
-    ) -> (u32, u32) {
+    pub(crate) fn finish(&self, header: &mut IndexHeader) -> (u32, u32) {
         let counted = &self.counted;
-        let of_mailbox = annotations.get(&Uid(0)).map(Vec::as_slice).unwrap_or_default();
-        let mailbox_octets: u64 = of_mailbox.iter().map(|each| each.value.len() as u64).sum();
         header.exists = counted.exists;
         header.answered = counted.answered;
         header.flagged = counted.flagged;
         header.deleted = counted.deleted;
         header.unseen = counted.unseen;
         header.quota_mailbox_used = counted.size;
-        header.quota_annot_used = counted.annotation_octets + mailbox_octets;
+        // The header still has the old sum, and what the mailbox's own annotations take is the rest.
+        let of_mailbox = header.quota_annot_used.saturating_sub(counted.old_annotation_octets);
+        header.quota_annot_used = of_mailbox + counted.annotation_octets;
         header.synccrc_basic = CRC_INIT_BASIC ^ counted.basic;
         header.synccrc_annot = CRC_INIT_ANNOT ^ counted.annot;
         (header.synccrc_basic, header.synccrc_annot)
