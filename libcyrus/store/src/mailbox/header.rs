@@ -199,6 +199,6 @@ impl MailboxHeader {
 }
 
 /// RFC 3501 atom, as C's `imparse_isatom()` sees it.
-fn is_atom(name: &[u8]) -> bool {
+pub(super) fn is_atom(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|&byte| byte > b' ' && byte < 0x7f && !b"(){%*\"\\]".contains(&byte))
 }
