@@ -141,7 +141,8 @@ fn headers_and_records_decode_as_dumped_and_encode_to_the_same_bytes() {
                 let record = view.read(&index).expect("record");
                 assert_eq!(record.encode(header.version), raw, "{which} {name} {recno}");
                 records += 1;
-                let Some(fields) = sections.get(recno as usize).filter(|_| header.version.minor() >= 16) else {
+                let Some(fields) = sections.get(recno as usize).filter(|_| header.version.minor() >= 16)
+                else {
                     continue;
                 };
                 for (key, value) in [

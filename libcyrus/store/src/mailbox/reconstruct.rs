@@ -219,13 +219,13 @@ fn open_or_make(
 ) -> Result<Mailbox> {
     let opened = Mailbox::open(store, user, location.clone(), Mode::Exclusive, Wait::Block);
     let broken = match opened {
-        Ok(mut mailbox) => match mailbox.lock_index(user, Mode::Exclusive) {
-            Ok(guard) => {
-                guard.abort();
-                return Ok(mailbox);
+        Ok(mut mailbox) => {
+            let tried = mailbox.lock_index(user, Mode::Exclusive).map(IndexGuard::abort);
+            match tried {
+                Ok(()) => return Ok(mailbox),
+                Err(error) => error,
             }
-            Err(error) => error,
-        },
+        }
         Err(error) => error,
     };
     if plan.repair == Repair::Tell || matches!(broken, Error::Locked | Error::ConversationsUnsupported) {
@@ -286,7 +286,8 @@ impl Walk<'_, '_> {
                     continue;
                 }
                 Err(_) => {
-                    let mut record = self.guard.view(RecNo(recno)).map(|view| view.to_record()).unwrap_or_default();
+                    let mut record =
+                        self.guard.view(RecNo(recno)).map(|view| view.to_record()).unwrap_or_default();
                     record.recno = RecNo(recno);
                     self.wipe(&mut record);
                     continue;

@@ -35,7 +35,8 @@ pub fn create(root: &Path, store: &Arc<Store>) -> Mailbox {
 }
 
 pub fn open(root: &Path, store: &Arc<Store>) -> Mailbox {
-    Mailbox::open(store, &UserLock::unowned(), location(root, store), Mode::Shared, Wait::Block).expect("open")
+    Mailbox::open(store, &UserLock::unowned(), location(root, store), Mode::Shared, Wait::Block)
+        .expect("open")
 }
 
 pub fn message(n: u32) -> Vec<u8> {
@@ -87,7 +88,15 @@ pub fn check(mailbox: &mut Mailbox) -> Vec<Record> {
     assert!(records.windows(2).all(|pair| pair[0].uid < pair[1].uid));
     let before = guard.header().clone();
     guard.recalculate(Some(0)).expect("recalculate");
-    assert_eq!(*guard.header(), before);
+    let mut after = guard.header().clone();
+    if after.version.minor() < 14 {
+        after.unseen = before.unseen; // not in the file
+    }
+    if after.version.minor() < 13 {
+        after.quota_annot_used = before.quota_annot_used;
+        after.synccrc_annot = before.synccrc_annot;
+    }
+    assert_eq!(after, before);
     guard.abort();
     records
 }
