@@ -1,9 +1,11 @@
 //! What every operation on the store needs: the settings, the locks of the process, the observers.
 
+use crate::catalog::Catalog;
 use crate::error::Result;
 use crate::lock::{Mode, Registry, UserLock, Wait};
 use crate::mailbox::disk::Disk;
 use crate::mailbox::{IndexHeader, MailboxHeader, QuotaUse, Record};
+use crate::quota::Change;
 use cyrus_util::dirhash::DirHash;
 use cyrus_util::mboxname::MboxName;
 use std::path::PathBuf;
@@ -109,6 +111,7 @@ pub struct Store {
     settings: Settings,
     locks: Arc<Registry>,
     disk: Disk,
+    catalog: Option<Arc<Catalog>>,
     dbs: cyrus_db::Pool,
     stages: AtomicU32,
     observers: Vec<Box<dyn RecordObserver>>,
@@ -124,10 +127,17 @@ impl Store {
             settings,
             locks,
             disk: Disk::default(),
+            catalog: None,
             dbs: cyrus_db::Pool::new(),
             stages: AtomicU32::new(0),
             observers: Vec::new(),
         }
+    }
+
+    /// The store of an installation: settings, databases and quotas are those of `catalog`.
+    #[must_use]
+    pub fn open(catalog: Arc<Catalog>) -> Self {
+        Self { catalog: Some(Arc::clone(&catalog)), ..Self::new(catalog.settings()) }
     }
 
     /// The same with a disk that records every step, for crash tests.
@@ -162,7 +172,7 @@ impl Store {
     /// The open databases of this process, each opened once.
     #[must_use]
     pub fn dbs(&self) -> &cyrus_db::Pool {
-        &self.dbs
+        self.catalog.as_ref().map_or(&self.dbs, |catalog| catalog.dbs())
     }
 
     /// Number of the next staging file of this process.
@@ -175,13 +185,19 @@ impl Store {
     }
 
     /// Books a change of use on a quota root. C: `quota_update_useds()`
-    pub(crate) fn book_quota(&self, _root: &[u8], _name: &MboxName, _delta: QuotaUse) -> Result<()> {
-        Ok(())
+    pub(crate) fn book_quota(&self, root: &[u8], _name: &MboxName, delta: QuotaUse) -> Result<()> {
+        match &self.catalog {
+            Some(catalog) => catalog.use_quota(&MboxName::from(root), &Change::from(&delta)),
+            None => Ok(()),
+        }
     }
 
     /// Whether there is room below a quota root. C: `quota_check_useds()`
-    pub(crate) fn check_quota(&self, _root: &[u8], _wanted: QuotaUse) -> Result<()> {
-        Ok(())
+    pub(crate) fn check_quota(&self, root: &[u8], wanted: QuotaUse) -> Result<()> {
+        match &self.catalog {
+            Some(catalog) => catalog.check_quota(&MboxName::from(root), &Change::from(&wanted)),
+            None => Ok(()),
+        }
     }
 
     /// Whether mailboxes may be written although `conversations` is on.

@@ -1,14 +1,32 @@
 //! Mailboxes on disk.
 //!
 //! Rooms, bottom up: [`lock`] user, name and index locks as values; [`mailbox`] the files of one
-//! mailbox; [`append`] how messages get in. Everything hangs on one [`Store`] value per process.
+//! mailbox; [`append`] how messages get in. Everything about one mailbox's files hangs on one [`Store`] value per process.
+//!
+//! What is not in a mailbox's own directories hangs on the [`Catalog`]: [`mboxlist`] which mailboxes
+//! there are, [`partition`] where their files lie, [`quota`], [`annotate`], [`seen`], [`subs`],
+//! [`statuscache`], [`duplicate`], [`counters`], [`userdeny`], [`synclog`] and [`user`].
 #![forbid(unsafe_code)]
 
+pub mod annotate;
 pub mod append;
+pub mod catalog;
 mod context;
+pub mod counters;
+pub mod duplicate;
 mod error;
 pub mod lock;
 pub mod mailbox;
+pub mod mboxlist;
+pub mod partition;
+pub mod quota;
+pub mod seen;
+pub mod statuscache;
+pub mod subs;
+pub mod synclog;
+pub mod user;
+pub mod userdeny;
 
+pub use catalog::Catalog;
 pub use context::{ExpungeMode, RecordObserver, Settings, Store};
 pub use error::{Error, Resource, Result};

@@ -274,7 +274,7 @@ fn zone(utc_offset_s: i64) -> String {
 }
 
 fn month_name(date: CivilDate) -> &'static str {
-    let at = date.month.checked_sub(1).unwrap_or(0);
+    let at = date.month.saturating_sub(1);
     MONTHS.get(at as usize).unwrap_or(&"Jan")
 }
 

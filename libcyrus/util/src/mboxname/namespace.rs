@@ -242,11 +242,11 @@ impl Namespace {
                 parts.boxes.remove(0);
                 self.fill_other(&mut parts, &user);
             }
-            Some(_) => {
-                if (self.options.virtdomains.is_on() && !self.is_admin) || crossdomains {
-                    parts.domain = user.domain;
-                }
+            // A shared mailbox is looked for in the reader's own domain.
+            Some(_) if (self.options.virtdomains.is_on() && !self.is_admin) || crossdomains => {
+                parts.domain = user.domain;
             }
+            Some(_) => {}
         }
         parts
     }

@@ -1,0 +1,151 @@
+//! Deleting mailboxes: at once, or by moving them to the deleted namespace first.
+
+use super::{Actor, MbEntry};
+use crate::Store;
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+use crate::lock::{Mode, UserLock, Wait};
+use crate::mailbox::Mailbox;
+use crate::mboxlist::rename::RenameHow;
+use cyrus_auth::{Denied, Op, Target, authorize};
+use cyrus_base::config::Opt;
+use cyrus_util::acl::Rights;
+use cyrus_util::ids::UnixTime;
+use cyrus_util::mboxname::MboxName;
+use std::sync::Arc;
+
+/// How a mailbox is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeleteHow {
+    /// As `delete_mode` says; what is in the deleted namespace already goes at once.
+    Configured,
+    /// Now, files and all.
+    Immediately,
+}
+
+impl Catalog {
+    /// Deletes one mailbox; its children stay. C: mboxlist_deletemailbox(),
+    /// mboxlist_delayed_deletemailbox()
+    ///
+    /// # Errors
+    /// `NotFound`, `PermissionDenied`, `NotSupported` for one's own INBOX, `SpecialUse`, `Io`.
+    pub fn delete_mailbox(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        actor: &Actor<'_>,
+        name: &MboxName,
+        how: DeleteHow,
+    ) -> Result<()> {
+        let entry = self.check_delete(actor, name)?;
+        let delayed = self.config().choice(Opt::DeleteMode) == "delayed";
+        if how == DeleteHow::Configured && delayed && !name.is_deleted(self.rules()) {
+            let to = self.free_deleted_name(name)?;
+            return self.rename_granted(store, lock, &entry, &to, &RenameHow::default());
+        }
+        self.delete_now(store, lock, &entry)
+    }
+
+    /// Deleting twice in one second must not meet the first one's name.
+    fn free_deleted_name(&self, name: &MboxName) -> Result<MboxName> {
+        let mut at = UnixTime::now().0;
+        loop {
+            let to = name.to_deleted(at, self.rules());
+            match self.lookup_any(&to) {
+                Ok(_) => at = at.saturating_add(1),
+                Err(Error::NotFound) => return Ok(to),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn check_delete(&self, actor: &Actor<'_>, name: &MboxName) -> Result<MbEntry> {
+        let parts = name.parts(self.rules());
+        let owner = parts.userid();
+        if owner.is_some() && parts.boxes.is_empty() {
+            if owner.as_deref() == actor.userid() {
+                return Err(Error::NotSupported);
+            }
+            if !actor.is_admin() {
+                return Err(Error::PermissionDenied);
+            }
+        }
+        let entry = self.lookup_any(name)?;
+        if entry.mbtype.is_deleted() {
+            return Err(Error::NotFound);
+        }
+        if !actor.is_admin() && owner.is_some() {
+            self.check_specialuse_protect(&entry)?;
+        }
+        let Actor::Session(state) = actor else { return Ok(entry) };
+        if entry.mbtype.is_intermediate() {
+            return Ok(entry);
+        }
+        let acl = entry.acl();
+        match authorize(state, Op::DeleteMailbox, &Target { acl: &acl, owner: owner.as_deref() }) {
+            Ok(_) => Ok(entry),
+            Err(Denied::Permission) => Err(Error::PermissionDenied),
+            Err(Denied::Hidden) => {
+                let is_own = owner.as_deref() == Some(state.userid());
+                let is_ruler = is_own && state.implicit_owner_rights().has(Rights::ADMIN);
+                Err(if is_ruler { Error::PermissionDenied } else { Error::NotFound })
+            }
+        }
+    }
+
+    /// `specialuse_protect`: folders with such a use are not deleted by users.
+    pub(super) fn check_specialuse_protect(&self, entry: &MbEntry) -> Result<()> {
+        let config = self.config();
+        if config.string(Opt::SpecialuseProtect).is_none() {
+            return Ok(());
+        }
+        let uses = self.special_uses(entry)?;
+        let protected = config
+            .words(Opt::SpecialuseProtect)
+            .any(|word| uses.iter().any(|each| each.eq_ignore_ascii_case(word.as_bytes())));
+        if protected { Err(Error::SpecialUse) } else { Ok(()) }
+    }
+
+    fn delete_now(&self, store: &Arc<Store>, lock: &UserLock, entry: &MbEntry) -> Result<()> {
+        let in_deleted = entry.name.is_deleted(self.rules());
+        if entry.mbtype.is_intermediate() {
+            return if in_deleted {
+                self.remove_entry(lock, &entry.name)
+            } else {
+                self.update_entry(lock, &MbEntry { mbtype: entry.mbtype.deleted(), ..entry.clone() })
+            };
+        }
+        let location = self.location(entry)?;
+        let mut mailbox = Mailbox::open(store, lock, location, Mode::Exclusive, Wait::Block)?;
+        let mut index = mailbox.lock_index(lock, Mode::Exclusive)?;
+        let header = index.header().clone();
+        let modseq = if in_deleted { header.highestmodseq } else { index.next_modseq()? };
+        let quotaroot = index.mailbox_header().quotaroot.clone();
+        index.commit()?;
+        if in_deleted {
+            self.remove_entry(lock, &entry.name)?;
+        } else {
+            let has_children = self.has_children(&entry.name)?;
+            let kind = super::MbType::of(super::MbKind::Email);
+            let tombstone = MbEntry {
+                name: entry.name.clone(),
+                mbtype: if has_children { kind.with_intermediate(true) } else { kind.deleted() },
+                uniqueid: entry.uniqueid.clone(),
+                uidvalidity: header.uidvalidity,
+                createdmodseq: header.createdmodseq,
+                foldermodseq: modseq,
+                ..MbEntry::default()
+            };
+            self.update_entry(lock, &tombstone)?;
+            self.fill_intermediates(store, lock, &entry.name, entry.mbtype)?;
+        }
+        self.sync_log(&[b"UNMAILBOX", entry.name.as_bytes()]);
+        mailbox.delete(lock)?;
+        if let Some(root) = quotaroot {
+            let change = crate::quota::Change { folders: -1, ..Default::default() };
+            self.use_quota(&MboxName::new(root), &change)?;
+        }
+        self.forget_status(&entry.name);
+        self.delete_mailbox_annotations(entry)
+    }
+}

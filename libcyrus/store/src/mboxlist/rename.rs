@@ -1,0 +1,199 @@
+//! Renaming mailboxes, trees and users; moving a mailbox to another partition.
+
+use super::{Actor, MbEntry, Show};
+use crate::Store;
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+use crate::lock::{Mode, UserLock, Wait};
+use crate::mailbox::{Mailbox, Renamed};
+use cyrus_auth::{Denied, Op, Target, authorize};
+use cyrus_base::config::Opt;
+use cyrus_util::mboxname::MboxName;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Options of a rename.
+#[derive(Clone, Debug, Default)]
+pub struct RenameHow {
+    /// Partition of the new mailbox (directories by name, or the same name: a partition move).
+    pub partition: Option<Vec<u8>>,
+    /// Whether a user's folder may be made before the user's INBOX.
+    pub force_user: bool,
+}
+
+impl Catalog {
+    /// Renames one mailbox; its children stay. `lock` covers both owners: of a rename between
+    /// users the caller holds both namespace locks. C: mboxlist_renamemailbox()
+    ///
+    /// # Errors
+    /// `NotFound`, `PermissionDenied`, `NotSupported` for an INBOX that may not be renamed, those
+    /// of [`Catalog::check_create`] for the new name, `Io`.
+    pub fn rename_mailbox(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        actor: &Actor<'_>,
+        from: &MboxName,
+        to: &MboxName,
+        how: &RenameHow,
+    ) -> Result<()> {
+        let entry = self.lookup_any(from)?;
+        if entry.mbtype.is_deleted() {
+            return Err(Error::NotFound);
+        }
+        if entry.mbtype.is_intermediate() {
+            self.check_create(actor, to, how.force_user)?;
+            return self.rename_granted(store, lock, &entry, to, how);
+        }
+        if let Actor::Session(state) = actor {
+            let acl = entry.acl();
+            let target = Target { acl: &acl, owner: None };
+            authorize(state, Op::DeleteMailbox, &target).map(drop).map_err(|denied| match denied {
+                Denied::Permission => Error::PermissionDenied,
+                Denied::Hidden => Error::NotFound,
+            })?;
+        }
+        if from == to {
+            return self.move_partition(store, lock, actor, &entry, how);
+        }
+        let rules = self.rules();
+        if !actor.is_admin() && from.owner(rules).is_some() && to.owner(rules) != from.owner(rules) {
+            self.check_specialuse_protect(&entry)?;
+        }
+        if from.is_user_inbox(rules) && !to.is_deleted(rules) {
+            let may_move = self.config().switch(Opt::Allowusermoves);
+            if !to.is_user_inbox(rules) || !may_move {
+                return Err(Error::NotSupported);
+            }
+        }
+        self.check_create(actor, to, how.force_user)?;
+        self.rename_granted(store, lock, &entry, to, how)
+    }
+
+    /// The rename itself, also used for delayed deletion.
+    pub(super) fn rename_granted(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        entry: &MbEntry,
+        to: &MboxName,
+        how: &RenameHow,
+    ) -> Result<()> {
+        let mut new = MbEntry { name: to.clone(), history: Vec::new(), ..entry.clone() };
+        let mut leftover = None;
+        if !entry.mbtype.is_intermediate() {
+            let location = self.location(entry)?;
+            let mut mailbox = Mailbox::open(store, lock, location, Mode::Exclusive, Wait::Block)?;
+            let old_root = mailbox.header().quotaroot.clone().map(MboxName::new);
+            let new_root = self.find_quota_root(to)?;
+            if entry.mbtype.has_legacy_dirs() {
+                new.partition = Some(self.partition_for_new(to, how.partition.as_deref())?);
+            }
+            let target = self.location(&new)?;
+            let renamed =
+                mailbox.rename(lock, &target, new_root.as_ref().map(|root| root.as_bytes().to_vec()))?;
+            let header = mailbox.index_header().clone();
+            new.uidvalidity = header.uidvalidity;
+            new.createdmodseq = header.createdmodseq;
+            new.foldermodseq = header.highestmodseq;
+            self.move_folder_count(old_root.as_ref(), new_root.as_ref())?;
+            if renamed == Renamed::Copied {
+                leftover = Some(mailbox);
+            }
+        }
+        let tombstone = MbEntry {
+            name: entry.name.clone(),
+            mbtype: entry.mbtype.deleted(),
+            uniqueid: entry.uniqueid.clone(),
+            uidvalidity: entry.uidvalidity,
+            createdmodseq: entry.createdmodseq,
+            foldermodseq: new.foldermodseq,
+            ..MbEntry::default()
+        };
+        let mut change = self.change_list(lock)?;
+        change.put(&tombstone)?;
+        change.put(&new)?;
+        change.commit()?;
+        log::info!(target: "syslog", "Rename: {} -> {to}", entry.name);
+        self.fill_intermediates(store, lock, &entry.name, new.mbtype)?;
+        self.fill_intermediates(store, lock, to, new.mbtype)?;
+        self.sync_log(&[b"RENAME", entry.name.as_bytes(), to.as_bytes()]);
+        self.forget_status(&entry.name);
+        match leftover {
+            Some(mailbox) => mailbox.delete(lock),
+            None => Ok(()),
+        }
+    }
+
+    fn move_partition(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        actor: &Actor<'_>,
+        entry: &MbEntry,
+        how: &RenameHow,
+    ) -> Result<()> {
+        if !actor.is_admin() {
+            return Err(Error::PermissionDenied);
+        }
+        let partition = how.partition.clone().ok_or(Error::Exists)?;
+        if entry.partition.as_ref() == Some(&partition) {
+            return Err(Error::Exists);
+        }
+        let mut new = MbEntry { partition: Some(partition), ..entry.clone() };
+        let target = self.location(&new)?;
+        let mut mailbox = Mailbox::open(store, lock, self.location(entry)?, Mode::Exclusive, Wait::Block)?;
+        let quotaroot = mailbox.header().quotaroot.clone();
+        let renamed = mailbox.rename(lock, &target, quotaroot)?;
+        new.foldermodseq = mailbox.index_header().highestmodseq;
+        self.update_entry(lock, &new)?;
+        self.sync_log(&[b"MAILBOX", entry.name.as_bytes()]);
+        if renamed == Renamed::Copied { mailbox.delete(lock) } else { Ok(()) }
+    }
+
+    /// The mailbox itself moved its octets and messages; the count of folders is ours.
+    fn move_folder_count(&self, from: Option<&MboxName>, to: Option<&MboxName>) -> Result<()> {
+        if from == to {
+            return Ok(());
+        }
+        let gain = crate::quota::Change { folders: 1, ..Default::default() };
+        if let Some(root) = to {
+            self.use_quota(root, &gain)?;
+        }
+        if let Some(root) = from {
+            self.use_quota(root, &gain.negated())?;
+        }
+        Ok(())
+    }
+
+    /// Renames a mailbox and everything below it, the mailbox first. Returns what was renamed.
+    /// C: cmd_rename(), mboxlist_renametree()
+    ///
+    /// # Errors
+    /// That of the first mailbox that could not be renamed; those before it stay renamed.
+    pub fn rename_tree(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        actor: &Actor<'_>,
+        from: &MboxName,
+        to: &MboxName,
+        how: &RenameHow,
+    ) -> Result<Vec<(MboxName, MboxName)>> {
+        if to.is_in_tree_of(from) && to != from {
+            return Err(Error::BadName);
+        }
+        let mut names = vec![from.clone()];
+        self.each_child(from, Show::Living, |entry| {
+            names.push(entry.name);
+            ControlFlow::Continue(())
+        })?;
+        let mut done = Vec::new();
+        for name in names {
+            let target = name.rebase(from, to).ok_or(Error::BadName)?;
+            self.rename_mailbox(store, lock, actor, &name, &target, how)?;
+            done.push((name, target));
+        }
+        Ok(done)
+    }
+}

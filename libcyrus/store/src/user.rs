@@ -1,0 +1,146 @@
+//! Files that belong to a user: where they are, and what happens to them when the user goes or
+//! gets a new name (reference/databases.md 3).
+
+use crate::catalog::Catalog;
+use crate::error::{Error, Result};
+use crate::lock::{Mode, UserLock};
+use cyrus_util::mboxname::{MboxName, Parts, id_dir};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// The files every user may have, by suffix.
+const SUFFIXES: [&str; 8] =
+    ["counters", "conversations", "seen", "sub", "mboxkey", "dav", "xapianactive", "alarm"];
+
+impl Catalog {
+    /// A user's file: in the directory of the INBOX's id, or by name when the INBOX has directories
+    /// by name or does not exist. C: mboxname_conf_getpath()
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn user_path(&self, userid: &[u8], suffix: &str) -> Result<PathBuf> {
+        let inbox = MboxName::user_inbox(userid, self.rules());
+        match self.lookup_any(&inbox) {
+            Ok(entry) if !entry.mbtype.has_legacy_dirs() => match &entry.uniqueid {
+                Some(uniqueid) => Ok(self.id_path(uniqueid, suffix)),
+                None => Ok(self.legacy_path(&Parts::from_userid(userid, self.rules()), suffix)),
+            },
+            Ok(_) | Err(Error::NotFound) => {
+                Ok(self.legacy_path(&Parts::from_userid(userid, self.rules()), suffix))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The file of a mailbox's owner, or of all shared mailboxes of its domain.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn owner_path(&self, name: &MboxName, suffix: &str) -> Result<PathBuf> {
+        let parts = name.parts(self.rules());
+        match parts.userid() {
+            Some(userid) => self.user_path(&userid, suffix),
+            None => Ok(self.legacy_path(&parts, suffix)),
+        }
+    }
+
+    /// A file in the directory of an INBOX's id. C: mboxid_conf_getpath()
+    #[must_use]
+    pub fn id_path(&self, uniqueid: &[u8], suffix: &str) -> PathBuf {
+        let mut path = self.config().configdirectory().join("user");
+        path.push(OsStr::from_bytes(&id_dir(uniqueid)));
+        path.push(format!("{suffix}.db"));
+        path
+    }
+
+    /// A file found by name. C: mboxname_conf_getpath_legacy()
+    #[must_use]
+    pub fn legacy_path(&self, parts: &Parts, suffix: &str) -> PathBuf {
+        let mut path = self.config().configdirectory().to_path_buf();
+        if let Some(domain) = &parts.domain {
+            path.push("domain");
+            path.push(self.dirhash().letter(domain).to_string());
+            path.push(OsStr::from_bytes(domain));
+        }
+        let mut file = match &parts.localpart {
+            Some(localpart) => {
+                path.push("user");
+                path.push(self.dirhash().letter(localpart).to_string());
+                localpart.clone()
+            }
+            None => b"shared".to_vec(),
+        };
+        file.push(b'.');
+        file.extend_from_slice(suffix.as_bytes());
+        path.push(OsStr::from_bytes(&file));
+        path
+    }
+
+    /// Removes all files of a user; the mailboxes must be gone or going. C: user_deletedata()
+    ///
+    /// # Errors
+    /// `Internal` without the exclusive namespace lock, `Io`.
+    pub fn delete_user_files(&self, lock: &UserLock, userid: &[u8]) -> Result<()> {
+        need_exclusive(lock)?;
+        for suffix in SUFFIXES {
+            remove_if_there(&self.user_path(userid, suffix)?)?;
+        }
+        self.sync_log(&[b"UNUSER", userid]);
+        Ok(())
+    }
+
+    /// Moves the files of a user that are found by name; those by id stay with the INBOX's id.
+    /// `from` and `to` are the paths before and after the INBOX was renamed.
+    /// C: user_renamedata()
+    ///
+    /// # Errors
+    /// `Internal` without the exclusive namespace lock, `Io`.
+    pub fn rename_user_files(&self, lock: &UserLock, from: &[u8], to: &[u8]) -> Result<()> {
+        need_exclusive(lock)?;
+        let (old, new) = (Parts::from_userid(from, self.rules()), Parts::from_userid(to, self.rules()));
+        for suffix in SUFFIXES {
+            let source = self.legacy_path(&old, suffix);
+            if !source.exists() {
+                continue;
+            }
+            let target = self.legacy_path(&new, suffix);
+            make_parent(&target)?;
+            std::fs::rename(&source, &target).map_err(|error| Error::io("rename", &source, error))?;
+            sync_parent(&target)?;
+            sync_parent(&source)?;
+        }
+        Ok(())
+    }
+}
+
+fn need_exclusive(lock: &UserLock) -> Result<()> {
+    if lock.allows(Mode::Exclusive) {
+        Ok(())
+    } else {
+        Err(Error::Internal("user files change without the exclusive namespace lock"))
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("unlink", path, error)),
+    }
+}
+
+/// Makes the directories that lead to a file.
+pub(crate) fn make_parent(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(parent) => std::fs::create_dir_all(parent).map_err(|error| Error::io("mkdir", parent, error)),
+        None => Ok(()),
+    }
+}
+
+/// Makes a rename in the directory of `path` survive a power cut.
+pub(crate) fn sync_parent(path: &Path) -> Result<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    let sync = || std::fs::File::open(parent)?.sync_all();
+    sync().map_err(|error| Error::io("fsync", parent, error))
+}
