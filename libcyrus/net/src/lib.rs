@@ -1,4 +1,4 @@
-//! Peers: buffered stream, TLS, SASL, telemetry, tokens, local datagrams.
+//! Peers: buffered stream, TLS, SASL, telemetry, local datagrams.
 //!
 //! `prot` is the stream every protocol reads and writes; `tls` and `sasl` put layers under it;
 //! `telemetry` copies it to a file; `local` pokes idled and notifyd.

@@ -4,10 +4,13 @@
 //! socket or speaks to master. Works under the C master and ours (reference/master-ipc.md 2.7).
 #![forbid(unsafe_code)]
 
+mod accept;
 pub mod frame;
+pub mod hosts;
 pub mod msgfile;
 pub mod proc;
 pub mod session;
 pub mod signals;
+mod status;
 
 pub use frame::{Connection, End, Program, run};

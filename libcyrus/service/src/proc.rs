@@ -1,12 +1,24 @@
 //! The file `proc/<pid>` that tells administrators who is doing what. C: imap/proc.c
+//!
+//! One line `service TAB host TAB user TAB mailbox TAB command LF`. The first text is written to
+//! `<pid>.new` and renamed, as C does at every command; later ones overwrite the file in place
+//! with one pwrite, and only when the text changed (tabs and line ends in a field become spaces).
 
-use cyrus_base::Config;
-use std::path::PathBuf;
+use cyrus_base::exit::{EX_CONFIG, EX_IOERR, Fatal};
+use cyrus_base::log::{self, Priority};
+use cyrus_base::{Config, Opt};
+use cyrus_sys::{signal, title};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 /// Our entry in the proc directory; removed by drop.
 #[derive(Debug)]
 pub struct ProcFile {
-    _todo: (),
+    directory: PathBuf,
+    service: String,
+    open: Option<(PathBuf, File)>,
+    text: Vec<u8>,
 }
 
 /// What a proc file says.
@@ -24,27 +36,36 @@ pub struct Entry {
     pub command: Vec<u8>,
 }
 
-/// Which login limit was reached.
+/// Which login limit was reached: the count and its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitReached {
-    /// Logins counted from this host and its limit.
-    pub host: (u32, u32),
-    /// Logins counted of this user and its limit.
-    pub user: (u32, u32),
+pub enum LimitReached {
+    /// `maxlogins_per_host`.
+    Host(u32, u32),
+    /// `maxlogins_per_user`.
+    User(u32, u32),
+}
+
+impl Drop for ProcFile {
+    fn drop(&mut self) {
+        self.cleanup();
+    }
 }
 
 impl ProcFile {
     /// An entry to be; no file is made before the first [`ProcFile::register`].
     ///
     /// # Errors
-    /// `proc path must be fully qualified` and its sister, as C's fatal texts.
-    pub fn new(config: &Config) -> Result<Self, cyrus_base::exit::Fatal> {
-        let _ = config;
-        todo!()
+    /// As [`directory`].
+    pub fn new(config: &Config) -> Result<Self, Fatal> {
+        Ok(Self::in_dir(directory(config)?, config.service()))
     }
 
-    /// Says what this process does now; writes only when the text changed, and sets the process title.
-    /// C: proc_register()
+    fn in_dir(directory: PathBuf, service: &str) -> Self {
+        Self { directory, service: service.to_owned(), open: None, text: Vec::new() }
+    }
+
+    /// Says what this process does now; writes only when the text changed, and sets the process
+    /// title. C: proc_register()
     ///
     /// # Errors
     /// `can't write proc file`, 74, as C's fatal.
@@ -54,56 +75,244 @@ impl ProcFile {
         user: &[u8],
         mailbox: &[u8],
         command: &[u8],
-    ) -> Result<(), cyrus_base::exit::Fatal> {
-        let _ = (host, user, mailbox, command);
-        todo!()
+    ) -> Result<(), Fatal> {
+        let mut text = Vec::with_capacity(self.text.len() + 16);
+        for (n, field) in [self.service.as_bytes(), host, user, mailbox, command].into_iter().enumerate() {
+            if n > 0 {
+                text.push(b'\t');
+            }
+            text.extend(field.iter().map(|b| match b {
+                b'\t' | b'\r' | b'\n' => b' ',
+                other => *other,
+            }));
+        }
+        text.push(b'\n');
+        if self.open.is_some() && text == self.text {
+            return Ok(());
+        }
+        let shown = [self.service.as_bytes(), b": ", host, b" ", user, b" ", mailbox, b" ", command];
+        title::set(&shown.concat());
+        self.write(&text)?;
+        self.text = text;
+        Ok(())
+    }
+
+    fn write(&mut self, text: &[u8]) -> Result<(), Fatal> {
+        let failed = |text: &str, e: &std::io::Error, path: &Path| {
+            log::write(Priority::Err, format_args!("IOERROR: {text} {}: {e}", path.display()));
+            Fatal::new("can't write proc file", EX_IOERR)
+        };
+        if let Some((path, file)) = &self.open {
+            // A shorter text is cut after it is written: a reader between the two sees a whole
+            // first line.
+            let done = file.write_all_at(text, 0).and_then(|()| {
+                if text.len() < self.text.len() { file.set_len(text.len() as u64) } else { Ok(()) }
+            });
+            return done.map_err(|e| failed("writing", &e, path));
+        }
+        let path = self.directory.join(std::process::id().to_string());
+        let new = self.directory.join(format!("{}.new", std::process::id()));
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o666);
+        let file = match options.open(&new) {
+            Ok(file) => file,
+            Err(_) => {
+                let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(&self.directory);
+                if made.is_err() {
+                    return Err(Fatal::new("couldn't create proc directory", EX_IOERR));
+                }
+                log::write(Priority::Notice, format_args!("created proc directory"));
+                options.open(&new).map_err(|e| failed("creating", &e, &new))?
+            }
+        };
+        let done = file.write_all_at(text, 0).and_then(|()| std::fs::rename(&new, &path));
+        if let Err(e) = done {
+            let _ = std::fs::remove_file(&new);
+            return Err(failed("renaming", &e, &new));
+        }
+        self.open = Some((path, file));
+        Ok(())
     }
 
     /// Removes the file (end of a connection). C: proc_cleanup()
     pub fn cleanup(&mut self) {
-        todo!()
+        if let Some((path, _)) = self.open.take() {
+            let _ = std::fs::remove_file(path);
+        }
+        self.text.clear();
     }
 }
 
-/// All entries with their process ids, from the directory of the configuration. C: proc_foreach()
+/// All entries with their process ids, from the directory of the configuration. Files without a
+/// host field are passed over. C: proc_foreach()
 #[must_use]
 pub fn entries(config: &Config) -> Vec<(i32, Entry)> {
-    let _ = config;
-    todo!()
+    directory(config).map(|dir| entries_in(&dir)).unwrap_or_default()
 }
 
-/// Counts sessions against `maxlogins_per_host` and `maxlogins_per_user` before a login. C: proc_checklimits()
+fn entries_in(dir: &Path) -> Vec<(i32, Entry)> {
+    let mut found = Vec::new();
+    let Ok(list) = std::fs::read_dir(dir) else { return found };
+    for file in list.flatten() {
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') || name.ends_with(".new") {
+            continue;
+        }
+        let Some(pid) = name.parse::<i32>().ok().filter(|pid| *pid > 0) else {
+            log::write(
+                Priority::Err,
+                format_args!(
+                    "IOERROR: bogus filename \"{}/{}\" in proc_foreach",
+                    dir.display(),
+                    log::printable(name.as_bytes(), 256)
+                ),
+            );
+            continue;
+        };
+        if let Some(entry) = std::fs::read(file.path()).ok().and_then(|text| parse(&text)) {
+            found.push((pid, entry));
+        }
+    }
+    found
+}
+
+fn parse(text: &[u8]) -> Option<Entry> {
+    let line = text.split(|b| matches!(b, b'\r' | b'\n')).next()?;
+    let mut fields = line.splitn(5, |b| *b == b'\t').map(<[u8]>::to_vec);
+    Some(Entry {
+        service: fields.next()?,
+        host: fields.next()?,
+        user: fields.next().unwrap_or_default(),
+        mailbox: fields.next().unwrap_or_default(),
+        command: fields.next().unwrap_or_default(),
+    })
+}
+
+/// Counts sessions against `maxlogins_per_host` and `maxlogins_per_user` before a login.
+/// C: proc_checklimits()
 ///
 /// # Errors
 /// The limit that is reached.
 pub fn check_limits(config: &Config, host: &[u8], user: &[u8]) -> Result<(), LimitReached> {
-    let _ = (config, host, user);
-    todo!()
+    let limit = |opt| u32::try_from(config.int(opt)).unwrap_or(0);
+    let (max_host, max_user) = (limit(Opt::MaxloginsPerHost), limit(Opt::MaxloginsPerUser));
+    if max_host == 0 && max_user == 0 {
+        return Ok(());
+    }
+    count(&entries(config), host, user, max_host, max_user)
+}
+
+fn count(
+    entries: &[(i32, Entry)],
+    host: &[u8],
+    user: &[u8],
+    max_host: u32,
+    max_user: u32,
+) -> Result<(), LimitReached> {
+    let number = |is: &dyn Fn(&Entry) -> bool| {
+        u32::try_from(entries.iter().filter(|(_, e)| is(e)).count()).unwrap_or(u32::MAX)
+    };
+    let (hosts, users) = (number(&|e| e.host == host), number(&|e| e.user == user));
+    if max_host > 0 && hosts >= max_host {
+        return Err(LimitReached::Host(hosts, max_host));
+    }
+    if max_user > 0 && users >= max_user {
+        return Err(LimitReached::User(users, max_user));
+    }
+    Ok(())
 }
 
 /// Sends SIGTERM to all other processes of `user`. C: proc_killuser()
 pub fn kill_user(config: &Config, user: &[u8]) {
-    let _ = (config, user);
-    todo!()
+    if !user.is_empty() {
+        send(config, signal::Signal::Term, |e| e.user == user);
+    }
 }
 
 /// Sends SIGTERM to all other processes that have `mailbox` selected. C: proc_killmbox()
 pub fn kill_mailbox(config: &Config, mailbox: &[u8]) {
-    let _ = (config, mailbox);
-    todo!()
+    if !mailbox.is_empty() {
+        send(config, signal::Signal::Term, |e| e.mailbox == mailbox);
+    }
 }
 
-/// Sends SIGUSR2 to all other processes of `user` running `command` (empty: any). C: proc_killusercmd()
+/// Sends SIGUSR2 to all other processes of `user` running `command` (empty: any).
+/// C: proc_killusercmd()
 pub fn cancel_user_command(config: &Config, user: &[u8], command: &[u8]) {
-    let _ = (config, user, command);
-    todo!()
+    if !user.is_empty() {
+        send(config, signal::Signal::Usr2, |e| {
+            e.user == user && (command.is_empty() || e.command == command)
+        });
+    }
 }
 
-/// Directory of proc files.
+fn send(config: &Config, signal: signal::Signal, is_meant: impl Fn(&Entry) -> bool) {
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    for (pid, entry) in entries(config) {
+        if pid != own && is_meant(&entry) {
+            let _ = signal::kill(pid, signal.number());
+        }
+    }
+}
+
+/// Directory of proc files: `proc_path`, else `<configdirectory>/proc`.
 ///
 /// # Errors
 /// C's fatal texts for an unusable `proc_path`.
-pub fn directory(config: &Config) -> Result<PathBuf, cyrus_base::exit::Fatal> {
-    let _ = config;
-    todo!()
+pub fn directory(config: &Config) -> Result<PathBuf, Fatal> {
+    match config.path(Opt::ProcPath) {
+        None => Ok(config.configdirectory().join("proc")),
+        Some(path) if !path.is_absolute() => Err(Fatal::new("proc path must be fully qualified", EX_CONFIG)),
+        Some(path) if path == Path::new("/") => Err(Fatal::new("proc path must not be '/'", EX_CONFIG)),
+        Some(path) => Ok(path.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_says_the_latest_text_and_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let proc_dir = dir.path().join("proc");
+        let mut file = ProcFile::in_dir(proc_dir.clone(), "imap");
+        let host = b"localhost [127.0.0.1]";
+        file.register(host, b"", b"", b"").unwrap();
+        let path = proc_dir.join(std::process::id().to_string());
+        let read = || std::fs::read(&path).unwrap();
+        assert_eq!(read(), b"imap\tlocalhost [127.0.0.1]\t\t\t\n");
+        file.register(host, b"alice", b"user.alice", b"Fetch").unwrap();
+        file.register(host, b"alice", b"user.alice", b"").unwrap();
+        assert_eq!(read(), b"imap\tlocalhost [127.0.0.1]\talice\tuser.alice\t\n");
+        file.register(host, b"a\tb\n", b"", b"").unwrap();
+        let entries = entries_in(&proc_dir);
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].1.user, b"a b ");
+        assert_eq!(entries[0].1.host, host);
+        file.cleanup();
+        assert!(entries_in(&proc_dir).is_empty());
+        file.register(host, b"", b"", b"").unwrap();
+        drop(file);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn limits_count_host_and_user() {
+        let entry =
+            |host: &[u8], user: &[u8]| Entry { host: host.to_vec(), user: user.to_vec(), ..Entry::default() };
+        let all = [(1, entry(b"a", b"ann")), (2, entry(b"a", b"bob")), (3, entry(b"b", b"ann"))];
+        assert_eq!(count(&all, b"a", b"ann", 3, 3), Ok(()));
+        assert_eq!(count(&all, b"a", b"ann", 2, 0), Err(LimitReached::Host(2, 2)));
+        assert_eq!(count(&all, b"c", b"ann", 1, 2), Err(LimitReached::User(2, 2)));
+        assert_eq!(count(&all, b"c", b"cleo", 1, 1), Ok(()));
+    }
+
+    #[test]
+    fn odd_files_are_survived() {
+        assert_eq!(parse(b""), None);
+        assert_eq!(parse(b"imap"), None);
+        assert_eq!(parse(b"imap\thost\r\nx").unwrap().host, b"host");
+    }
 }

@@ -9,6 +9,8 @@ pub mod localtime;
 pub mod lock;
 pub mod map;
 pub mod privilege;
+pub mod process;
+pub mod sasl;
 pub mod signal;
 pub mod socket;
 pub mod spawn;

@@ -20,6 +20,9 @@ pub enum Mode {
 pub enum Wait {
     /// Sleep until it is free (F_SETLKW), restarting after a signal.
     Block,
+    /// Sleep until it is free, but return [`io::ErrorKind::Interrupted`] after a signal whose
+    /// handler does not restart system calls.
+    UntilSignal,
     /// Return [`io::ErrorKind::WouldBlock`] at once (F_SETLK).
     Try,
 }
@@ -53,7 +56,7 @@ fn set(fd: BorrowedFd<'_>, kind: libc::c_int, wait: Wait) -> io::Result<()> {
         l_pid: 0,
     };
     let command = match wait {
-        Wait::Block => libc::F_SETLKW,
+        Wait::Block | Wait::UntilSignal => libc::F_SETLKW,
         Wait::Try => libc::F_SETLK,
     };
     loop {
@@ -65,7 +68,7 @@ fn set(fd: BorrowedFd<'_>, kind: libc::c_int, wait: Wait) -> io::Result<()> {
         }
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
-            Some(libc::EINTR) => {}
+            Some(libc::EINTR) if wait != Wait::UntilSignal => {}
             Some(libc::EACCES | libc::EAGAIN) if wait == Wait::Try => {
                 return Err(io::ErrorKind::WouldBlock.into());
             }

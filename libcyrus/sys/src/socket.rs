@@ -147,7 +147,43 @@ pub fn host_name(addr: &SocketAddr) -> Option<String> {
     text.to_str().ok().map(str::to_owned)
 }
 
-/// Waits for the next datagram without taking it; true when there is one.
+/// Reads what a socket has now; `None` when that is nothing (or it is no socket), 0 at its end.
+///
+/// # Errors
+/// What recv(2) says.
+pub fn read_now(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    // SAFETY: at most the buffer's length is written to it.
+    let n =
+        unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
+    if let Ok(n) = usize::try_from(n) {
+        return Ok(Some(n));
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::EINTR | libc::ENOTSOCK) => Ok(None),
+        _ => Err(error),
+    }
+}
+
+/// True when the peer has closed its side and nothing is left to read.
+#[must_use]
+pub fn is_at_end(fd: BorrowedFd<'_>) -> bool {
+    let mut octet = 0_u8;
+    // SAFETY: one octet of a live local may be written.
+    let n = unsafe {
+        libc::recv(fd.as_raw_fd(), (&raw mut octet).cast(), 1, libc::MSG_PEEK | libc::MSG_DONTWAIT)
+    };
+    match n {
+        0 => true,
+        1.. => false,
+        _ => !matches!(
+            io::Error::last_os_error().raw_os_error(),
+            Some(libc::EAGAIN | libc::EINTR | libc::ENOTSOCK)
+        ),
+    }
+}
+
+/// Waits for the next datagram without taking it.
 ///
 /// # Errors
 /// What recv(2) says.
