@@ -55,7 +55,7 @@ impl Live {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = self.idled.as_ref().expect("running").id().cast_signed();
+        let pid = signed(self.idled.as_ref().expect("running").id());
         kill(Pid::from_raw(pid), signal).expect("signal");
     }
 
@@ -73,10 +73,14 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         if let Some(mut idled) = self.idled.take() {
-            let _ = kill(Pid::from_raw(-idled.id().cast_signed()), Signal::SIGKILL);
+            let _ = kill(Pid::from_raw(-signed(idled.id())), Signal::SIGKILL);
             let _ = idled.wait();
         }
     }
+}
+
+fn signed(pid: u32) -> i32 {
+    i32::try_from(pid).expect("pids are small")
 }
 
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
@@ -148,7 +152,7 @@ fn the_shutdown_file_sends_everybody_away() {
 #[test]
 fn from_start_it_goes_to_the_background() {
     let mut live = Live::start(false, &[]);
-    let pid = live.idled.as_ref().expect("running").id().cast_signed();
+    let pid = signed(live.idled.as_ref().expect("running").id());
     assert_eq!(live.end(), Some(0));
     let client = live.client(1);
     live.say(&client, 0, "m");

@@ -82,12 +82,13 @@ fn serve(listener: &TcpListener, status: &OwnedFd, stop: impl Fn() -> bool) {
         tell(status, 3);
         let id = std::env::var("CYRUS_ID").unwrap();
         writeln!(&client, "{} {id}", std::process::id()).unwrap();
-        for line in BufReader::new(&client).lines() {
-            match line.unwrap_or_default().split_once(' ') {
-                Some(("exit", code)) => std::process::exit(code.parse().unwrap()),
-                _ => break,
-            }
+        // one line, or the end of the connection
+        let mut line = String::new();
+        let _ = BufReader::new(&client).read_line(&mut line);
+        if let Some(("exit", code)) = line.trim().split_once(' ') {
+            std::process::exit(code.parse().unwrap());
         }
+        drop(client);
         tell(status, 1);
     }
 }

@@ -3,21 +3,21 @@
 //! With `-d` the first process waits for four bytes on a pipe, the exit code of the start, so that
 //! an init script learns whether the pid file could be taken. `<pidfile>.lock` keeps two starts apart.
 
-use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use cyrus_base::Config;
 use cyrus_base::exit::{EX_OSERR, EX_TEMPFAIL, Fatal};
 use cyrus_base::log::{self, Priority};
-use cyrus_base::{Config, Opt};
+use cyrus_base::start::cyrus_ids;
 use cyrus_sys::lock::{Mode, Wait, lock};
 use cyrus_sys::privilege::{Keep, become_user};
 use cyrus_sys::spawn::{Fork, fork};
 use nix::fcntl::OFlag;
-use nix::unistd::{Group, User, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
 
 use crate::conf::errno_text;
 use crate::options::{Options, Stay};
@@ -166,34 +166,18 @@ impl PidFile {
 /// # Errors
 /// Code 1 with C's words.
 pub fn become_cyrus(config: &Config) -> Result<(), Fatal> {
-    let cannot = |why: String| {
-        log::write(Priority::Err, format_args!("{why}"));
-        Fatal::new("can't change to the cyrus user", 1)
-    };
-    let name = |variable, option, default: &str| -> String {
-        let set = std::env::var(variable).ok();
-        set.or_else(|| config.string(option).map(str::to_owned)).unwrap_or_else(|| default.to_owned())
-    };
-    let user = name("CYRUS_USER", Opt::CyrusUser, "cyrus");
-    let group = name("CYRUS_GROUP", Opt::CyrusGroup, "mail");
-    let Ok(Some(entry)) = User::from_name(&user) else {
-        return Err(cannot(format!("no entry in /etc/passwd for user {user}")));
-    };
-    let Ok(Some(group_entry)) = Group::from_name(&group) else {
-        return Err(cannot(format!("no entry in /etc/group for group {group}")));
-    };
-    let c_user = CString::new(user.as_str())
-        .map_err(|_| cannot(format!("no entry in /etc/passwd for user {user}")))?;
-    become_user(&c_user, entry.uid.as_raw(), group_entry.gid.as_raw(), Keep::BindService).map_err(
-        |(step, error)| {
-            let error = errno_text(&error);
-            cannot(match step {
-                "initgroups" => format!("unable to initialize groups for user {user}: {error}"),
-                "setgid" => format!("unable to set group id to {} for user {user}: {error}", group_entry.gid),
-                _ => format!("unable to set user id to {} for user {user}: {error}", entry.uid),
-            })
-        },
-    )
+    let cannot = || Fatal::new("can't change to the cyrus user", 1);
+    let (name, uid, gid) = cyrus_ids(config).map_err(|_logged| cannot())?;
+    become_user(&name, uid, gid, Keep::BindService).map_err(|(step, error)| {
+        let (user, error) = (name.to_string_lossy(), errno_text(&error));
+        let line = match step {
+            "initgroups" => format!("unable to initialize groups for user {user}: {error}"),
+            "setgid" => format!("unable to set group id to {gid} for user {user}: {error}"),
+            _ => format!("unable to set user id to {uid} for user {user}: {error}"),
+        };
+        log::write(Priority::Err, format_args!("{line}"));
+        cannot()
+    })
 }
 
 #[cfg(test)]

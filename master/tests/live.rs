@@ -72,7 +72,7 @@ impl Live {
 
     fn signal(&self, signal: Signal) {
         let pid = self.master.as_ref().expect("running").id();
-        kill(Pid::from_raw(pid.cast_signed()), signal).expect("signal");
+        kill(Pid::from_raw(signed(pid)), signal).expect("signal");
     }
 
     /// Names of the notes of a mode and service: (id, pid).
@@ -119,7 +119,7 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         if let Some(mut master) = self.master.take() {
-            let _ = kill(Pid::from_raw(-master.id().cast_signed()), Signal::SIGKILL);
+            let _ = kill(Pid::from_raw(-signed(master.id())), Signal::SIGKILL);
             let _ = master.wait();
         }
     }
@@ -128,6 +128,10 @@ impl Drop for Live {
 fn is_alive(pid: i32) -> bool {
     // a zombie is dead
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|s| !s.contains(") Z "))
+}
+
+fn signed(pid: u32) -> i32 {
+    i32::try_from(pid).expect("pids are small")
 }
 
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
@@ -506,7 +510,7 @@ fn fifty_shutdowns_leave_no_process_behind() {
         if round % 2 == 0 {
             live.signal(Signal::SIGHUP);
         }
-        let group = Pid::from_raw(-live.master.as_ref().expect("running").id().cast_signed());
+        let group = Pid::from_raw(-signed(live.master.as_ref().expect("running").id()));
         let status = live.stop();
         assert!(status.success(), "round {round}: {status}");
         assert_eq!(

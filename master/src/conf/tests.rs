@@ -167,3 +167,32 @@ fn random_bytes_never_panic_and_never_grow() {
         }
     }
 }
+
+#[test]
+fn the_sample_file_is_readable() {
+    let text = include_bytes!("../../../conf/cyrus.conf");
+    let names = |section| {
+        let mut names = Vec::new();
+        parse(text, Path::new("cyrus.conf"), section, |entry| {
+            assert!(!entry.command().is_empty(), "{entry:?}");
+            names.push(entry.name);
+            Ok::<(), ConfError>(())
+        })
+        .expect("readable");
+        names
+    };
+    assert_eq!(names(Section::Start), ["recover"]);
+    assert_eq!(names(Section::Services), ["imap", "imaps", "lmtpunix"]);
+    assert_eq!(names(Section::Events), ["checkpoint"]);
+    assert_eq!(names(Section::Daemon), ["idled"]);
+}
+
+#[test]
+fn the_sample_imapd_conf_is_readable() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../conf/imapd.conf");
+    let config = cyrus_base::Config::load(Some(Path::new(file)), "master").expect("readable");
+    assert_eq!(config.require_partitions(), Ok(()));
+    let unknown: Vec<_> =
+        config.overflows().map(|(key, _)| key).filter(|key| !key.starts_with("sasl_")).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
