@@ -436,3 +436,47 @@ impl Storage for Damaging {
         System.remove(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Commands of a batch as `command key value|...`, `!` where a line is refused.
+    fn check(input: &[u8], expected: &str) {
+        let mut reader = Reader { input, last: None };
+        let mut out = Vec::new();
+        while let Some((command, mut last)) = reader.word() {
+            let mut line = String::from_utf8_lossy(&command).into_owned();
+            while last == Some(b' ') {
+                match reader.astring() {
+                    Some((text, next)) => {
+                        line.push_str(&format!(" {}", String::from_utf8_lossy(&text)));
+                        last = next;
+                    }
+                    None => last = Some(0),
+                }
+            }
+            if last == Some(b'\r') {
+                last = reader.next();
+            }
+            if last != Some(b'\n') {
+                line.push('!');
+                out.push(line);
+                break;
+            }
+            out.push(line);
+        }
+        assert_eq!(out.join("|"), expected, "{}", String::from_utf8_lossy(input));
+    }
+
+    #[test]
+    fn batch_lines_are_read_as_a_client_writes_them() {
+        check(b"BEGIN\nSET a b\r\nCOMMIT\n", "BEGIN|SET a b|COMMIT");
+        check(b"SET \"a b\" \"c\\\"d\"\n", "SET a b c\"d");
+        check(b"SET {3+}\r\na b {1}\r\nx\nGET q\n", "SET a b x|GET q");
+        check(b"SET 8 \\foo\n", "SET 8 \\foo");
+        check(b"SET p (a\n", "SET p!");
+        check(b"SET a {99999999999999999999999}\r\n", "SET a!");
+        check(b"\n\nSHOW", "|");
+    }
+}

@@ -126,7 +126,7 @@ fn ours_then_theirs(kind: Kind) {
         db.check_consistency().unwrap();
     }
     // Theirs made, ours opened.
-    let path = oracle.directory.path().join("b");
+    let path = oracle.directory.path().join("other/b");
     oracle.run(&path, kind, &["batch"], b"BEGIN\nSET a 1\nSET b 2\nCOMMIT\nDELETE a\n");
     let db = Db::open(&path, kind, &OpenFlags::default()).unwrap();
     assert_eq!(shown(&db), b"b\t2\n");
@@ -145,6 +145,16 @@ fn c_reads_what_we_write_and_the_other_way_round_in_skiplist() {
 #[test]
 fn c_reads_what_we_write_and_the_other_way_round_in_flat() {
     ours_then_theirs(Kind::Flat);
+}
+
+#[test]
+fn c_reads_what_we_write_and_the_other_way_round_in_quotalegacy() {
+    ours_then_theirs(Kind::QuotaLegacy);
+}
+
+#[test]
+fn both_write_quota_roots_at_the_same_time_and_nothing_is_lost() {
+    together(Kind::QuotaLegacy, 150);
 }
 
 /// Writers of both kinds at the same time; every one of their records must be there at the end.
