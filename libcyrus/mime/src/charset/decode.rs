@@ -1,7 +1,7 @@
 //! Character sets to UTF-8.
 
-use super::Codec;
 use super::transfer;
+use super::{Codec, Single};
 use std::borrow::Cow;
 
 /// Decodes `bytes`; what is no character becomes U+FFFD.
@@ -13,7 +13,8 @@ pub(super) fn to_utf8(codec: Codec, bytes: &[u8]) -> Cow<'_, [u8]> {
         Codec::Full(table) => Cow::Owned(
             bytes.iter().map(|&c| unit(table.get(usize::from(c)).copied())).collect::<String>().into_bytes(),
         ),
-        Codec::Rs(encoding) => match encoding.decode_without_bom_handling(bytes).0 {
+        Codec::Rs(encoding, Single::Sub) => with_sub(encoding, bytes),
+        Codec::Rs(encoding, Single::Replacement) => match encoding.decode_without_bom_handling(bytes).0 {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         },
@@ -38,6 +39,28 @@ pub(super) fn to_utf8(codec: Codec, bytes: &[u8]) -> Cow<'_, [u8]> {
         Codec::Iso2022Cn => Cow::Owned(shifted(bytes, encoding_rs::GBK)),
         Codec::Hz => Cow::Owned(hz(bytes)),
         Codec::Cesu8 => Cow::Owned(cesu8(bytes)),
+    }
+}
+
+/// Decodes with U+001A for malformed sequences of one byte and U+FFFD for longer ones.
+fn with_sub<'a>(encoding: &'static encoding_rs::Encoding, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+    if let Some(Cow::Borrowed(text)) = encoding.decode_without_bom_handling_and_without_replacement(bytes) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut out = Vec::with_capacity(bytes.len() * 2);
+    let mut buffer = [0_u8; 4096];
+    let mut rest = bytes;
+    loop {
+        let (result, read, written) = decoder.decode_to_utf8_without_replacement(rest, &mut buffer, true);
+        out.extend(buffer.get(..written).unwrap_or_default());
+        rest = rest.get(read..).unwrap_or_default();
+        match result {
+            encoding_rs::DecoderResult::InputEmpty => return Cow::Owned(out),
+            encoding_rs::DecoderResult::OutputFull => {}
+            encoding_rs::DecoderResult::Malformed(1, _) => out.push(0x1a),
+            encoding_rs::DecoderResult::Malformed(..) => push(&mut out, char::REPLACEMENT_CHARACTER),
+        }
     }
 }
 

@@ -6,9 +6,17 @@ use super::transfer::{self, In};
 use crate::address::is_space;
 
 /// A header value as UTF-8: encoded words decoded, case and blanks kept. Raw 8-bit text is U+FFFD unless `utf8`.
-/// C: charset_parse_mimeheader()
+/// An encoded NUL ends it. C: charset_parse_mimeheader()
 #[must_use]
 pub fn parse_mimeheader(value: &[u8], utf8: bool) -> Vec<u8> {
+    let mut out = decode(value, utf8);
+    if let Some(end) = memchr::memchr(0, &out) {
+        out.truncate(end);
+    }
+    out
+}
+
+fn decode(value: &[u8], utf8: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     let mut plain =
         Plain { charset: if utf8 { Charset::UTF_8 } else { Charset::US_ASCII }, at_cr: Fold::None };
@@ -64,7 +72,7 @@ pub fn parse_mimeheader(value: &[u8], utf8: bool) -> Vec<u8> {
 /// A header value in search form: encoded words decoded, then folded. C: charset_decode_mimeheader()
 #[must_use]
 pub fn mimeheader_search_form(value: &[u8], flags: SearchFlags) -> Vec<u8> {
-    fold_utf8(&parse_mimeheader(value, flags.mime_utf8), flags)
+    fold_utf8(&decode(value, flags.mime_utf8), flags)
 }
 
 /// One encoded word.

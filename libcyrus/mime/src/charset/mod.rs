@@ -35,7 +35,7 @@ pub(crate) enum Codec {
     /// A table.
     Full(&'static [u16; 256]),
     /// What encoding_rs has.
-    Rs(&'static encoding_rs::Encoding),
+    Rs(&'static encoding_rs::Encoding, Single),
     /// RFC 2152.
     Utf7,
     /// RFC 3501 5.1.3.
@@ -58,6 +58,15 @@ pub(crate) enum Codec {
     Cesu8,
     /// Known by name only.
     Opaque,
+}
+
+/// What stands for a single byte that fits nowhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Single {
+    /// U+FFFD.
+    Replacement,
+    /// U+001A, as ICU has it for some converters.
+    Sub,
 }
 
 impl Charset {

@@ -3,6 +3,7 @@
 use cyrus_mime::cache::{CacheOptions, CacheView, ITEMS, cache_record};
 use cyrus_mime::{Limits, Message, facts};
 use cyrus_util::datetime::{CivilDate, epoch_utc};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The folder with golden instances and corpus, if there is one.
@@ -58,7 +59,11 @@ fn be32(bytes: &[u8], at: usize) -> u32 {
 /// Compares every message whose file is found in one of `dirs` with the index and cache of `index_dir`.
 #[allow(dead_code, reason = "not every test binary compares mailboxes")]
 pub fn compare_mailbox(index_dir: &Path, dirs: &[PathBuf], tally: &mut Tally) {
+    let packed = packed_messages(index_dir);
     let find = |name: &str| {
+        if let Some(message) = packed.get(name) {
+            return Some(message.clone());
+        }
         std::iter::once(index_dir)
             .chain(dirs.iter().map(PathBuf::as_path))
             .find_map(|d| std::fs::read(d.join(name)).ok())
@@ -142,4 +147,20 @@ fn show(a: &[u8], b: &[u8]) -> String {
     let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     let from = same.saturating_sub(40);
     format!("@{same}/{} {}", a.len(), a[from..a.len().min(same + 100)].escape_ascii())
+}
+
+/// Messages kept in one file `messages`: each after a line `@ UID SIZE` and followed by LF. By file name.
+pub fn packed_messages(dir: &Path) -> HashMap<String, Vec<u8>> {
+    let mut found = HashMap::new();
+    let Ok(bytes) = std::fs::read(dir.join("messages")) else { return found };
+    let mut rest = bytes.as_slice();
+    while let Some(end) = rest.iter().position(|&c| c == b'\n') {
+        let line = std::str::from_utf8(&rest[..end]).expect("a head line");
+        let mut words = line.split(' ').skip(1);
+        let uid = words.next().expect("uid");
+        let size: usize = words.next().and_then(|n| n.parse().ok()).expect("size");
+        found.insert(format!("{uid}."), rest[end + 1..][..size].to_vec());
+        rest = &rest[end + 1 + size + 1..];
+    }
+    found
 }

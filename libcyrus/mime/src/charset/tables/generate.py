@@ -78,7 +78,10 @@ OWN = {
 codec, high, full = {}, {}, {}
 for name in converters:
     if name in RS:
-        codec[name] = f"Rs(encoding_rs::{RS[name]})"
+        # a byte that fits nowhere is U+001A in converters with a single-byte substitution character
+        conv = icu_open(name)
+        single = any(icu_byte(conv, b) == 0x1A for b in range(0x80, 0x100))
+        codec[name] = f"Rs(encoding_rs::{RS[name]}, Single::{'Sub' if single else 'Replacement'})"
     elif name in OWN:
         codec[name] = OWN[name]
     else:
@@ -154,7 +157,7 @@ for alias, canonical in own.items():
 
 with open(f"{out}/names.rs", "w") as f:
     f.write(header("Names of charsets."))
-    f.write("use super::single;\nuse crate::charset::Codec::{self, *};\n\n")
+    f.write("use super::single;\nuse crate::charset::Codec::{self, *};\nuse crate::charset::Single;\n\n")
     f.write("/// All charsets, by number.\n#[rustfmt::skip]\npub(in crate::charset) static CODECS: &[Codec] = &[\n")
     f.write("    // us-ascii and utf-8 as mail reads them\n    Ascii,\n    Utf8,\n")
     for name in order:

@@ -4,6 +4,7 @@
 
 use super::single;
 use crate::charset::Codec::{self, *};
+use crate::charset::Single;
 
 /// All charsets, by number.
 #[rustfmt::skip]
@@ -25,11 +26,11 @@ pub(in crate::charset) static CODECS: &[Codec] = &[
     Opaque, // ISCII,version=7
     Opaque, // ISCII,version=8
     High(&single::HIGH[0]), // ISO-8859-1
-    Rs(encoding_rs::ISO_2022_JP), // ISO_2022,locale=ja,version=0
-    Rs(encoding_rs::ISO_2022_JP), // ISO_2022,locale=ja,version=1
-    Rs(encoding_rs::ISO_2022_JP), // ISO_2022,locale=ja,version=2
-    Rs(encoding_rs::ISO_2022_JP), // ISO_2022,locale=ja,version=3
-    Rs(encoding_rs::ISO_2022_JP), // ISO_2022,locale=ja,version=4
+    Rs(encoding_rs::ISO_2022_JP, Single::Replacement), // ISO_2022,locale=ja,version=0
+    Rs(encoding_rs::ISO_2022_JP, Single::Replacement), // ISO_2022,locale=ja,version=1
+    Rs(encoding_rs::ISO_2022_JP, Single::Replacement), // ISO_2022,locale=ja,version=2
+    Rs(encoding_rs::ISO_2022_JP, Single::Replacement), // ISO_2022,locale=ja,version=3
+    Rs(encoding_rs::ISO_2022_JP, Single::Replacement), // ISO_2022,locale=ja,version=4
     Iso2022Kr, // ISO_2022,locale=ko,version=0
     Iso2022Kr, // ISO_2022,locale=ko,version=1
     Iso2022Cn, // ISO_2022,locale=zh,version=0
@@ -41,23 +42,23 @@ pub(in crate::charset) static CODECS: &[Codec] = &[
     Utf16, // UTF-16
     Utf16, // UTF-16,version=1
     Utf16, // UTF-16,version=2
-    Rs(encoding_rs::UTF_16BE), // UTF-16BE
+    Rs(encoding_rs::UTF_16BE, Single::Replacement), // UTF-16BE
     Utf16, // UTF-16BE,version=1
-    Rs(encoding_rs::UTF_16LE), // UTF-16LE
+    Rs(encoding_rs::UTF_16LE, Single::Replacement), // UTF-16LE
     Utf16, // UTF-16LE,version=1
     Utf32, // UTF-32
     Utf32Be, // UTF-32BE
     Utf32Le, // UTF-32LE
     Utf7, // UTF-7
-    Rs(encoding_rs::UTF_8), // UTF-8
-    Rs(encoding_rs::UTF_16BE), // UTF16_OppositeEndian
-    Rs(encoding_rs::UTF_16LE), // UTF16_PlatformEndian
+    Rs(encoding_rs::UTF_8, Single::Replacement), // UTF-8
+    Rs(encoding_rs::UTF_16BE, Single::Replacement), // UTF16_OppositeEndian
+    Rs(encoding_rs::UTF_16LE, Single::Replacement), // UTF16_PlatformEndian
     Utf32Be, // UTF32_OppositeEndian
     Utf32Le, // UTF32_PlatformEndian
     Full(&single::FULL[96]), // ebcdic-xml-us
-    Rs(encoding_rs::EUC_JP), // euc-jp-2007
+    Rs(encoding_rs::EUC_JP, Single::Sub), // euc-jp-2007
     Opaque, // euc-tw-2014
-    Rs(encoding_rs::GB18030), // gb18030
+    Rs(encoding_rs::GB18030, Single::Replacement), // gb18030
     Full(&single::FULL[26]), // gsm-03.38-2009
     High(&single::HIGH[51]), // ibm-1006_P100-1995
     Full(&single::FULL[45]), // ibm-1025_P100-1995
@@ -122,14 +123,14 @@ pub(in crate::charset) static CODECS: &[Codec] = &[
     Full(&single::FULL[79]), // ibm-12712_P100-1998
     Full(&single::FULL[94]), // ibm-12712_P100-1998,swaplfnl
     Full(&single::FULL[22]), // ibm-1276_P100-1995
-    Rs(encoding_rs::EUC_KR), // ibm-1363_P110-1997
-    Rs(encoding_rs::EUC_KR), // ibm-1363_P11B-1998
+    Rs(encoding_rs::EUC_KR, Single::Sub), // ibm-1363_P110-1997
+    Rs(encoding_rs::EUC_KR, Single::Sub), // ibm-1363_P11B-1998
     Opaque, // ibm-1364_P110-2007
     Opaque, // ibm-1371_P100-1999
-    Rs(encoding_rs::BIG5), // ibm-1373_P100-2002
-    Rs(encoding_rs::BIG5), // ibm-1375_P100-2008
-    Rs(encoding_rs::GBK), // ibm-1383_P110-1999
-    Rs(encoding_rs::GBK), // ibm-1386_P100-2001
+    Rs(encoding_rs::BIG5, Single::Sub), // ibm-1373_P100-2002
+    Rs(encoding_rs::BIG5, Single::Replacement), // ibm-1375_P100-2008
+    Rs(encoding_rs::GBK, Single::Sub), // ibm-1383_P110-1999
+    Rs(encoding_rs::GBK, Single::Sub), // ibm-1386_P100-2001
     Opaque, // ibm-1388_P103-2001
     Opaque, // ibm-1390_P110-2003
     Opaque, // ibm-1399_P110-2003
@@ -144,8 +145,8 @@ pub(in crate::charset) static CODECS: &[Codec] = &[
     Full(&single::FULL[33]), // ibm-285_P100-1995
     Full(&single::FULL[34]), // ibm-290_P100-1995
     Full(&single::FULL[35]), // ibm-297_P100-1995
-    Rs(encoding_rs::EUC_JP), // ibm-33722_P120-1999
-    Rs(encoding_rs::EUC_JP), // ibm-33722_P12A_P12A-2009_U2
+    Rs(encoding_rs::EUC_JP, Single::Sub), // ibm-33722_P120-1999
+    Rs(encoding_rs::EUC_JP, Single::Sub), // ibm-33722_P12A_P12A-2009_U2
     Full(&single::FULL[27]), // ibm-37_P100-1995
     Full(&single::FULL[81]), // ibm-37_P100-1995,swaplfnl
     Full(&single::FULL[36]), // ibm-420_X120-1999
@@ -167,7 +168,7 @@ pub(in crate::charset) static CODECS: &[Codec] = &[
     High(&single::HIGH[41]), // ibm-5352_P100-1998
     High(&single::HIGH[43]), // ibm-5353_P100-1998
     High(&single::HIGH[32]), // ibm-5354_P100-1998
-    Rs(encoding_rs::BIG5), // ibm-5471_P100-2006
+    Rs(encoding_rs::BIG5, Single::Replacement), // ibm-5471_P100-2006
     Opaque, // ibm-5478_P100-1995
     Full(&single::FULL[2]), // ibm-720_P100-1997
     Full(&single::FULL[3]), // ibm-737_P100-1997
@@ -217,18 +218,18 @@ pub(in crate::charset) static CODECS: &[Codec] = &[
     Opaque, // ibm-935_P110-1999
     Opaque, // ibm-937_P110-1999
     Opaque, // ibm-939_P120-1999
-    Rs(encoding_rs::SHIFT_JIS), // ibm-942_P12A-1999
-    Rs(encoding_rs::SHIFT_JIS), // ibm-943_P130-1999
-    Rs(encoding_rs::SHIFT_JIS), // ibm-943_P15A-2003
+    Rs(encoding_rs::SHIFT_JIS, Single::Sub), // ibm-942_P12A-1999
+    Rs(encoding_rs::SHIFT_JIS, Single::Sub), // ibm-943_P130-1999
+    Rs(encoding_rs::SHIFT_JIS, Single::Sub), // ibm-943_P15A-2003
     High(&single::HIGH[29]), // ibm-9447_P100-2002
     High(&single::HIGH[30]), // ibm-9448_X100-2005
     High(&single::HIGH[31]), // ibm-9449_P100-2002
-    Rs(encoding_rs::EUC_KR), // ibm-949_P110-1999
-    Rs(encoding_rs::EUC_KR), // ibm-949_P11A-1999
-    Rs(encoding_rs::BIG5), // ibm-950_P110-1999
-    Rs(encoding_rs::EUC_JP), // ibm-954_P101-2007
+    Rs(encoding_rs::EUC_KR, Single::Sub), // ibm-949_P110-1999
+    Rs(encoding_rs::EUC_KR, Single::Sub), // ibm-949_P11A-1999
+    Rs(encoding_rs::BIG5, Single::Sub), // ibm-950_P110-1999
+    Rs(encoding_rs::EUC_JP, Single::Sub), // ibm-954_P101-2007
     Opaque, // ibm-964_P110-1999
-    Rs(encoding_rs::EUC_KR), // ibm-970_P110_P110-2006_U2
+    Rs(encoding_rs::EUC_KR, Single::Sub), // ibm-970_P110_P110-2006_U2
     Opaque, // ibm-971_P100-1995
     High(&single::HIGH[11]), // iso-8859_10-1998
     High(&single::HIGH[12]), // iso-8859_11-2001
@@ -239,9 +240,9 @@ pub(in crate::charset) static CODECS: &[Codec] = &[
     High(&single::HIGH[46]), // macos-6_2-10.4
     High(&single::HIGH[47]), // macos-7_3-10.2
     High(&single::HIGH[16]), // windows-874-2000
-    Rs(encoding_rs::GBK), // windows-936-2000
-    Rs(encoding_rs::EUC_KR), // windows-949-2000
-    Rs(encoding_rs::BIG5), // windows-950-2000
+    Rs(encoding_rs::GBK, Single::Replacement), // windows-936-2000
+    Rs(encoding_rs::EUC_KR, Single::Replacement), // windows-949-2000
+    Rs(encoding_rs::BIG5, Single::Replacement), // windows-950-2000
     Opaque, // x11-compound-text
 ];
 
