@@ -10,6 +10,7 @@ pub mod cmd;
 pub mod command;
 pub mod date;
 pub mod host;
+pub mod mailboxes;
 pub mod parser;
 pub mod process;
 pub mod reply;

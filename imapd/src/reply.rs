@@ -55,6 +55,12 @@ impl Answer {
         self.status == Status::Ok
     }
 
+    /// Whether it says that the mailbox does not exist.
+    #[must_use]
+    pub fn is_nonexistent(&self) -> bool {
+        self.status == Status::No && self.text == NONEXISTENT
+    }
+
     /// The whole line.
     #[must_use]
     pub fn line(&self, tag: &[u8]) -> Vec<u8> {
@@ -84,11 +90,14 @@ impl From<store::Error> for Answer {
 impl From<Denied> for Answer {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::Hidden => Self::no("Mailbox does not exist"),
+            Denied::Hidden => Self::no(NONEXISTENT),
             Denied::Permission => Self::no("Permission denied"),
         }
     }
 }
+
+/// C: IMAP_MAILBOX_NONEXISTENT
+const NONEXISTENT: &str = "Mailbox does not exist";
 
 /// The line that refuses a command that could not be parsed; `None` when nothing can be said.
 #[must_use]

@@ -1,21 +1,312 @@
-//! APPEND and MULTIAPPEND (RFC 3501 6.3.11, RFC 3502, RFC 4315).
+//! APPEND and MULTIAPPEND (RFC 3501 6.3.11, RFC 3502, RFC 4315 3).
+//!
+//! Each message is streamed to a staging file before any lock is taken; then all of them go into
+//! the mailbox in one transaction. The OK means that they survive a power cut.
 
-#![allow(
-    unused_variables,
-    unused_imports,
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "not filled in yet"
-)]
+use crate::mailboxes::Found;
+use crate::parser::lexer::{Bad, Lexer, Stop, is_atom};
+use crate::reply::{self, Answer};
+use crate::session::{Client, Flow, Session};
+use libcyrus::auth::{Granted, Op};
+use libcyrus::base::config::Opt;
+use libcyrus::mime::copy::{EightBit, StrictCopy};
+use libcyrus::store::Error;
+use libcyrus::store::Store;
+use libcyrus::store::append::{AppendParams, AppendTxn, QuotaCheck, Stage, Staged};
+use libcyrus::store::lock::Mode;
+use libcyrus::store::mailbox::{QuotaUse, SystemFlags};
+use libcyrus::util::acl::Rights;
+use libcyrus::util::datetime::parse_internaldate;
+use libcyrus::util::ids::UnixTime;
+use libcyrus::util::mboxname::MboxName;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::command::{
-    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence,
-    StatusItem, StoreRequest,
-};
-use crate::parser::lexer::Stop;
-use crate::reply::Answer;
-use crate::session::{Flow, Session};
+/// One message received.
+struct Message {
+    staged: Staged,
+    flags: Vec<Vec<u8>>,
+    internaldate: UnixTime,
+}
 
+/// Why no further message is taken.
+enum Refused {
+    Bad(Bad),
+    Store(Error),
+}
+
+impl<T: Into<Bad>> From<T> for Refused {
+    fn from(bad: T) -> Self {
+        Self::Bad(bad.into())
+    }
+}
+
+/// Answers an APPEND whose mailbox was parsed.
+///
+/// # Errors
+/// When the conversation cannot go on.
 pub fn append(session: &mut Session<'_>, tag: &[u8], mailbox: &[u8]) -> Result<Flow, Stop> {
-    todo!()
+    let name = session.internal_name(mailbox);
+    let receiver = match check(session, &name) {
+        Ok(found) => receiver(session, &found),
+        Err(answer) => Err(answer),
+    };
+    let receiver = match receiver {
+        Ok(receiver) => receiver,
+        Err(answer) => {
+            let limits = session.limits();
+            Lexer::new(&mut Client(&mut session.stream), limits).eat_line()?;
+            return Ok(session.refuse_target(&name, answer).into());
+        }
+    };
+    let limits = session.limits();
+    let mut client = Client(&mut session.stream);
+    let mut lexer = Lexer::new(&mut client, limits);
+    let messages = match receiver.messages(&mut lexer) {
+        Ok(messages) => messages,
+        Err(Refused::Bad(Bad::Stop(stop))) => return Err(stop),
+        Err(Refused::Bad(bad)) => {
+            lexer.eat_line()?;
+            super::noop::refresh(session);
+            let line = reply::refusal(tag, "Append", &bad).unwrap_or_default();
+            session.stream.write(&line);
+            return Ok(Flow::Answered);
+        }
+        Err(Refused::Store(error)) => {
+            lexer.eat_line()?;
+            super::noop::refresh(session);
+            let code = matches!(error, Error::MessageTooLarge).then_some("TOOBIG");
+            let answer = Answer::from(error);
+            return Ok(match code {
+                Some(code) => answer.with_code(code),
+                None => answer,
+            }
+            .into());
+        }
+    };
+    let answer = match store_messages(session, &name, &messages) {
+        Ok(answer) => answer,
+        Err(answer) => session.refuse_target(&name, answer),
+    };
+    super::noop::refresh(session);
+    Ok(answer.into())
+}
+
+/// Rights and room for one more message, before the client sends anything. C: `append_check()`
+fn check(session: &Session<'_>, name: &MboxName) -> Result<Found, Answer> {
+    let found = session.find(name)?;
+    let _: Granted = session.authorize(Op::Insert, &found)?;
+    if !session.imapd.options.ignore_quota {
+        let one = QuotaUse { storage_octets: 0, messages: 1, annotation_octets: 0 };
+        session.imapd.catalog.check_room(name, one)?;
+    }
+    Ok(found)
+}
+
+/// Takes messages from the client.
+struct Receiver {
+    store: Arc<Store>,
+    partition_root: PathBuf,
+    eight_bit: EightBit,
+    octets_max: u64,
+}
+
+fn receiver(session: &Session<'_>, found: &Found) -> Result<Receiver, Answer> {
+    let config = session.imapd.config;
+    let location = session.imapd.catalog.location(&found.entry)?;
+    let eight_bit = if config.switch(Opt::Reject8bit) {
+        EightBit::Reject
+    } else if config.switch(Opt::Munge8bit) {
+        EightBit::Munge
+    } else {
+        EightBit::Pass
+    };
+    let octets_max = match u64::try_from(config.int(Opt::Maxmessagesize)) {
+        Ok(octets @ 1..) => octets,
+        _ => u64::from(u32::MAX),
+    };
+    Ok(Receiver {
+        store: Arc::clone(&session.imapd.store),
+        partition_root: location.partition_root,
+        eight_bit,
+        octets_max,
+    })
+}
+
+impl Receiver {
+    fn messages(&self, lexer: &mut Lexer<'_>) -> Result<Vec<Message>, Refused> {
+        let mut messages = Vec::new();
+        loop {
+            messages.push(self.message(lexer)?);
+            if !lexer.eat(b' ')? {
+                break;
+            }
+        }
+        if lexer.at_eol()? { Ok(messages) } else { Err(Bad::text("junk after literal").into()) }
+    }
+
+    fn message(&self, lexer: &mut Lexer<'_>) -> Result<Message, Refused> {
+        let flags = if lexer.eat(b'(')? { flag_list(lexer)? } else { Vec::new() };
+        let mut internaldate = UnixTime(0);
+        if lexer.peek()? == Some(b'"') {
+            let invalid = || Bad::text("Invalid date-time in Append command");
+            let text = lexer.quoted_only()?.ok_or_else(invalid)?;
+            internaldate = UnixTime(parse_internaldate(&text).ok_or_else(invalid)?);
+            if !lexer.eat(b' ')? {
+                return Err(invalid().into());
+            }
+        }
+        if !matches!(lexer.peek()?, Some(b'{' | b'~')) {
+            return Err(Bad::text("Missing required argument to Append command").into());
+        }
+        let Some(head) = lexer.literal_head()?.filter(|head| !head.binary) else {
+            return Err(Bad::text("Invalid literal in Append command").into());
+        };
+        let refused = if head.octets > self.octets_max {
+            Some(Error::MessageTooLarge)
+        } else if head.octets == 0 {
+            Some(Error::EmptyMessage)
+        } else {
+            None
+        };
+        if let Some(error) = refused {
+            if !head.synchronising {
+                lexer.skip(head.octets)?;
+            }
+            return Err(Refused::Store(error));
+        }
+        let stage = Stage::create(&self.store, &self.partition_root).map_err(Refused::Store);
+        if head.synchronising {
+            lexer.go_ahead()?;
+        }
+        let staged = self.receive(lexer, head.octets, stage)?;
+        Ok(Message { staged, flags, internaldate })
+    }
+
+    /// Streams the literal to its staging file. All its octets are taken from the client even when
+    /// the message is refused on the way, so that the conversation stays in step.
+    fn receive(&self, lexer: &mut Lexer<'_>, octets: u64, stage: Result<Stage, Refused>) -> Result<Staged, Refused> {
+        let mut strict = StrictCopy::new(self.eight_bit, false);
+        let mut state = stage;
+        let mut left = octets;
+        let mut piece = Vec::new();
+        while left > 0 {
+            let chunk = lexer.chunk()?;
+            let step = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+            piece.clear();
+            piece.extend_from_slice(chunk.get(..step).unwrap_or(chunk));
+            lexer.consume(step);
+            left -= step as u64;
+            if let Ok(stage) = state.as_mut() {
+                let written = strict.piece(&mut piece).map_err(refused_by_copy).and_then(|()| stage.write(&piece));
+                if let Err(error) = written {
+                    state = Err(Refused::Store(error));
+                }
+            }
+        }
+        let stage = state?;
+        strict.finish().map_err(|refusal| Refused::Store(refused_by_copy(refusal)))?;
+        stage.finish().map_err(Refused::Store)
+    }
+}
+
+fn refused_by_copy(refusal: libcyrus::mime::copy::Refusal) -> Error {
+    use libcyrus::mime::copy::Refusal;
+    match refusal {
+        Refusal::Nul => Error::ContainsNul,
+        Refusal::BareNewline => Error::ContainsBareNewline,
+        Refusal::EightBit => Error::Contains8Bit,
+        Refusal::BadHeader => Error::BadHeader,
+    }
+}
+
+/// The flag list behind its `(`, and the space behind it.
+fn flag_list(lexer: &mut Lexer<'_>) -> Result<Vec<Vec<u8>>, Bad> {
+    let mut flags = Vec::new();
+    if !lexer.eat(b')')? {
+        loop {
+            let mut flag = lexer.word()?;
+            let valid = if flag.first() == Some(&b'\\') {
+                flag.make_ascii_lowercase();
+                matches!(
+                    flag.as_slice(),
+                    b"\\seen" | b"\\answered" | b"\\flagged" | b"\\draft" | b"\\deleted"
+                )
+            } else {
+                is_atom(&flag)
+            };
+            if !valid {
+                return Err(Bad::text("Invalid flag in Append command"));
+            }
+            flags.push(flag);
+            if !lexer.eat(b' ')? {
+                break;
+            }
+        }
+        if !lexer.eat(b')')? {
+            return Err(Bad::text("Missing space or ) after flag name in Append command"));
+        }
+    }
+    if lexer.eat(b' ')? { Ok(flags) } else { Err(Bad::text("Missing space after flag list in Append command")) }
+}
+
+/// The transaction: nothing of it is visible before all of it is durable.
+fn store_messages(session: &mut Session<'_>, name: &MboxName, messages: &[Message]) -> Result<Answer, Answer> {
+    let (mut mailbox, lock, granted) = session.open_mailbox(name, Op::Insert, Mode::Exclusive)?;
+    let quota = if session.imapd.options.ignore_quota {
+        QuotaCheck::Skip
+    } else {
+        let octets = |message: &Message| i64::from(message.staged.parsed().size);
+        QuotaCheck::Room(QuotaUse {
+            storage_octets: messages.iter().map(octets).sum(),
+            messages: i64::try_from(messages.len()).unwrap_or(i64::MAX),
+            annotation_octets: 0,
+        })
+    };
+    let location = mailbox.location().clone();
+    let uniqueid = mailbox.header().uniqueid.clone();
+    let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
+    let index = mailbox.lock_index(&lock, Mode::Exclusive)?;
+    let mut transaction = AppendTxn::begin(index, &userid, quota)?;
+    for message in messages {
+        transaction.add(&message.staged, &parameters(message, &granted))?;
+    }
+    let appended = transaction.commit()?;
+    drop(lock);
+    drop(mailbox);
+    let mut host = crate::host::ProcessHost { imapd: session.imapd, userid: &userid };
+    host.appended(&location, &uniqueid, &appended);
+    let (Some(first), Some(last)) = (appended.uids.first(), appended.uids.last()) else {
+        return Ok(Answer::completed());
+    };
+    if !granted.rights().has(Rights::READ) {
+        return Ok(Answer::completed());
+    }
+    let uids = if first == last { first.to_string() } else { format!("{first}:{last}") };
+    Ok(Answer::completed().with_code(format!("APPENDUID {} {uids}", appended.uidvalidity)))
+}
+
+/// The message's flags as far as the rights allow them (RFC 4314 4).
+fn parameters(message: &Message, granted: &Granted) -> AppendParams {
+    let rights = granted.rights();
+    let mut params = AppendParams { internaldate: message.internaldate, ..AppendParams::default() };
+    for flag in &message.flags {
+        let (bit, needed) = match flag.as_slice() {
+            b"\\seen" => (SystemFlags::SEEN, Rights::SETSEEN),
+            b"\\deleted" => (SystemFlags::DELETED, Rights::DELETEMSG),
+            b"\\answered" => (SystemFlags::ANSWERED, Rights::WRITE),
+            b"\\draft" => (SystemFlags::DRAFT, Rights::WRITE),
+            b"\\flagged" => (SystemFlags::FLAGGED, Rights::WRITE),
+            keyword => {
+                if rights.has(Rights::WRITE) {
+                    params.keywords.push(keyword.to_vec());
+                }
+                continue;
+            }
+        };
+        if rights.has(needed) {
+            params.system_flags = params.system_flags.with(bit);
+        }
+    }
+    params
 }

@@ -34,7 +34,7 @@ use crate::host::ProcessHost;
 use crate::parser::lexer::Stop;
 use crate::reply::Answer;
 use crate::session::{Flow, Selected, Session};
-use libcyrus::imap::view::{By, Host};
+use libcyrus::imap::view::By;
 use libcyrus::store::Error as StoreError;
 
 /// Runs a command.
@@ -107,7 +107,7 @@ fn ranges(ids: &Ids) -> &[Range] {
 /// Runs `work` on the selected mailbox; `None` when there is none (any more).
 fn with_selected<T>(
     session: &mut Session<'_>,
-    work: impl FnOnce(&mut Selected, &mut dyn Host) -> T,
+    work: impl FnOnce(&mut Selected, &mut ProcessHost<'_>) -> T,
 ) -> Option<T> {
     let selected = session.selected.as_mut()?;
     let userid = session.user.as_ref().map_or(&[][..], |user| user.auth.userid());

@@ -1,25 +1,84 @@
-//! SELECT and EXAMINE (RFC 3501 6.3.1, 6.3.2).
+//! SELECT and EXAMINE (RFC 3501 6.3.1, 6.3.2, RFC 7162 3.1.8, RFC 8474).
 
-#![allow(
-    unused_variables,
-    unused_imports,
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "not filled in yet"
-)]
-
-use crate::command::{
-    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence,
-    StatusItem, StoreRequest,
-};
-use crate::parser::lexer::Stop;
+use crate::command::SelectOptions;
+use crate::host::ProcessHost;
 use crate::reply::Answer;
-use crate::session::{Flow, Session};
+use crate::response;
+use crate::session::{Flow, Selected, Session};
+use libcyrus::auth::{Granted, Op};
+use libcyrus::base::config::Opt;
+use libcyrus::imap::view::{Access, View};
+use libcyrus::store::lock::Mode;
+use libcyrus::util::acl::Rights;
 
-pub fn examine(session: &mut Session<'_>, mailbox: &[u8], options: &SelectOptions) -> Flow {
-    todo!()
+/// SELECT.
+pub fn select(session: &mut Session<'_>, mailbox: &[u8], options: &SelectOptions) -> Flow {
+    let examining = session.imapd.config.switch(Opt::Readonly);
+    open(session, mailbox, options, examining).unwrap_or_else(|answer| answer).into()
 }
 
-pub fn select(session: &mut Session<'_>, mailbox: &[u8], options: &SelectOptions) -> Flow {
-    todo!()
+/// EXAMINE.
+pub fn examine(session: &mut Session<'_>, mailbox: &[u8], options: &SelectOptions) -> Flow {
+    open(session, mailbox, options, true).unwrap_or_else(|answer| answer).into()
+}
+
+fn open(
+    session: &mut Session<'_>,
+    external: &[u8],
+    options: &SelectOptions,
+    examining: bool,
+) -> Result<Answer, Answer> {
+    if options.condstore {
+        session.enabled.condstore = true;
+    }
+    let was_selected = super::close::leave_for_another(session);
+    let name = session.internal_name(external);
+    let opened = session.open_mailbox(&name, Op::Read, Mode::Shared);
+    if was_selected {
+        session.stream.write(b"* OK [CLOSED] Ok\r\n");
+    }
+    let (mailbox, lock, granted) = opened?;
+    drop(lock);
+    let access = access(&granted, examining);
+    let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
+    let mut host = ProcessHost { imapd: session.imapd, userid: &userid };
+    let view = View::open(mailbox, &userid, access, &mut host)?;
+    session.selected = Some(Selected { name, view });
+    tell(session);
+    let writes = access.write || access.set_seen || access.delete_messages || access.expunge;
+    let code = if writes && !examining { "READ-WRITE" } else { "READ-ONLY" };
+    Ok(Answer::completed().with_code(code))
+}
+
+/// What a SELECT tells, in C's order (C: `index_select()`).
+fn tell(session: &mut Session<'_>) {
+    let Some(selected) = session.selected.as_mut() else { return };
+    let view = &mut selected.view;
+    view.tell_exists();
+    view.take_keyword_change();
+    let mut out = Vec::new();
+    response::put(&mut out, format_args!("* {} EXISTS\r\n* {} RECENT\r\n", view.exists(), view.recent()));
+    response::keywords(&mut out, view.keywords(), view.access());
+    if let Some(msgno) = view.first_unseen() {
+        response::put(&mut out, format_args!("* OK [UNSEEN {msgno}] Ok\r\n"));
+    }
+    let next = u64::from(view.last_uid().0) + 1;
+    response::put(&mut out, format_args!("* OK [UIDVALIDITY {}] Ok\r\n", view.uidvalidity()));
+    response::put(&mut out, format_args!("* OK [UIDNEXT {next}] Ok\r\n"));
+    response::put(&mut out, format_args!("* OK [HIGHESTMODSEQ {}] Ok\r\n", view.highestmodseq()));
+    let uniqueid = String::from_utf8_lossy(&view.mailbox().header().uniqueid).into_owned();
+    response::put(&mut out, format_args!("* OK [MAILBOXID ({uniqueid})] Ok\r\n"));
+    session.stream.write(&out);
+}
+
+/// What the rights allow in the selected mailbox.
+fn access(granted: &Granted, examining: bool) -> Access {
+    let may = |right: Rights| !examining && granted.rights().has(right);
+    Access {
+        examining,
+        set_seen: may(Rights::SETSEEN),
+        write: may(Rights::WRITE),
+        delete_messages: may(Rights::DELETEMSG),
+        expunge: may(Rights::EXPUNGE),
+    }
 }

@@ -1,0 +1,101 @@
+//! From the name a client writes to an open mailbox, through the authorisation gate.
+
+use crate::reply::Answer;
+use crate::session::Session;
+use libcyrus::auth::{Granted, Op, Target, authorize};
+use libcyrus::base::config::Opt;
+use libcyrus::store::lock::{Mode, UserLock, Wait};
+use libcyrus::store::mailbox::Mailbox;
+use libcyrus::store::mboxlist::MbEntry;
+use libcyrus::store::{Error, Result};
+use libcyrus::util::acl::Acl;
+use libcyrus::util::mboxname::MboxName;
+
+/// A mailbox that exists, and what the user may do to it.
+pub struct Found {
+    /// Its entry in mailboxes.db.
+    pub entry: MbEntry,
+    /// Its ACL.
+    pub acl: Acl,
+    /// Its owner's userid.
+    pub owner: Option<Vec<u8>>,
+}
+
+impl Found {
+    /// The mailbox as the gate sees it.
+    #[must_use]
+    pub fn target(&self) -> Target<'_> {
+        Target { acl: &self.acl, owner: self.owner.as_deref() }
+    }
+}
+
+impl Session<'_> {
+    /// The internal name of what the client wrote.
+    #[must_use]
+    pub fn internal_name(&self, external: &[u8]) -> MboxName {
+        match &self.user {
+            Some(user) => user.namespace.to_internal(external, Some(user.auth.userid())),
+            None => MboxName::new(Vec::new()),
+        }
+    }
+
+    /// Looks a mailbox up. Deleted ones are shown to administrators only, or with `allowdeleted`.
+    ///
+    /// # Errors
+    /// `NotFound` and what reading mailboxes.db gives.
+    pub fn find(&self, name: &MboxName) -> Result<Found> {
+        let catalog = &self.imapd.catalog;
+        let may_see_deleted = self.user.as_ref().is_some_and(|user| user.auth.is_admin())
+            || self.imapd.config.switch(Opt::Allowdeleted);
+        if !may_see_deleted && name.is_deleted(catalog.rules()) {
+            return Err(Error::NotFound);
+        }
+        let entry = catalog.lookup(name)?;
+        let acl = entry.acl();
+        let owner = name.owner(catalog.rules());
+        Ok(Found { entry, acl, owner })
+    }
+
+    /// The gate: may the user do `op` to this mailbox?
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub fn authorize(&self, op: Op, found: &Found) -> std::result::Result<Granted, Answer> {
+        let Some(user) = &self.user else { return Err(Answer::bad("Please login first")) };
+        authorize(&user.auth, op, &found.target()).map_err(Answer::from)
+    }
+
+    /// Takes the owner's namespace lock, looks the mailbox up under it, passes the gate and opens.
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub fn open_mailbox(
+        &self,
+        name: &MboxName,
+        op: Op,
+        mode: Mode,
+    ) -> std::result::Result<(Mailbox, UserLock, Granted), Answer> {
+        let store = &self.imapd.store;
+        let owner = name.owner(self.imapd.catalog.rules());
+        let lock = store.lock_owner(owner.as_deref(), mode)?;
+        let found = self.find(name)?;
+        let granted = self.authorize(op, &found)?;
+        let location = self.imapd.catalog.location(&found.entry)?;
+        let mailbox = Mailbox::open(store, &lock, location, Mode::Shared, Wait::Block)?;
+        Ok((mailbox, lock, granted))
+    }
+
+    /// `NO` for a mailbox that is the target of APPEND, COPY or MOVE: `[TRYCREATE]` when the user
+    /// could create it (RFC 3501 7.1).
+    pub fn refuse_target(&self, name: &MboxName, answer: Answer) -> Answer {
+        if !answer.is_nonexistent() {
+            return answer;
+        }
+        let Some(user) = &self.user else { return answer };
+        let actor = libcyrus::store::mboxlist::Actor::User(&user.auth);
+        match self.imapd.catalog.check_create(&actor, name, false) {
+            Ok(()) => answer.with_code("TRYCREATE"),
+            Err(_) => answer,
+        }
+    }
+}
