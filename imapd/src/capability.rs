@@ -43,7 +43,8 @@ const TOKENS: &[(&str, When)] = &[
 /// The capability list of this moment, without brackets or `* CAPABILITY`.
 pub fn list(session: &mut Session<'_>) -> Vec<u8> {
     let logged_in = session.user.is_some();
-    let suppressed: Vec<&str> = session.imapd.config.words(Opt::SuppressCapabilities).collect();
+    let config = std::sync::Arc::clone(&session.imapd.config);
+    let suppressed: Vec<&str> = config.words(Opt::SuppressCapabilities).collect();
     let is_shown = |token: &str| !suppressed.iter().any(|word| word.eq_ignore_ascii_case(token));
     let mut tokens: Vec<String> = TOKENS
         .iter()
@@ -60,7 +61,7 @@ pub fn list(session: &mut Session<'_>) -> Vec<u8> {
 /// The greeting line (C: options `serverinfo`, `servername`).
 pub fn greeting(session: &mut Session<'_>) -> Vec<u8> {
     let capabilities = list(session);
-    let config = session.imapd.config;
+    let config = &session.imapd.config;
     let info = match config.choice(Opt::Serverinfo) {
         "off" => String::new(),
         "min" => format!(" {}", config.servername()),

@@ -92,7 +92,7 @@ impl Session<'_> {
             return answer;
         }
         let Some(user) = &self.user else { return answer };
-        let actor = libcyrus::store::mboxlist::Actor::User(&user.auth);
+        let actor = libcyrus::store::mboxlist::Actor::Session(&user.auth);
         match self.imapd.catalog.check_create(&actor, name, false) {
             Ok(()) => answer.with_code("TRYCREATE"),
             Err(_) => answer,

@@ -12,7 +12,7 @@ use libcyrus::service::msgfile::MsgFiles;
 use libcyrus::service::proc::ProcFile;
 use libcyrus::service::session::SessionIds;
 use libcyrus::service::{Connection, End, Program};
-use libcyrus::store::Store;
+use libcyrus::store::{Catalog, Store};
 use std::ffi::OsString;
 use std::io::Write;
 use std::sync::Arc;
@@ -33,9 +33,11 @@ pub struct Options {
 /// The process.
 pub struct Imapd {
     /// imapd.conf.
-    pub config: &'static Config,
+    pub config: Arc<Config>,
     /// The command line.
     pub options: Options,
+    /// The databases.
+    pub catalog: Arc<Catalog>,
     /// The mailboxes.
     pub store: Arc<Store>,
     /// Session ids.
@@ -55,17 +57,17 @@ pub struct Imapd {
 /// Who may act for whom: administrators and proxy servers for anybody, with `loginuseacl` those
 /// with right `a` on the INBOX too (C: mysasl_proxy_policy()).
 struct ProxyPolicy {
-    config: &'static Config,
+    config: Arc<Config>,
 }
 
 impl sasl::Policy for ProxyPolicy {
     fn canon_user(&self, user: &[u8]) -> Option<Vec<u8>> {
-        auth::canonical_userid(user, None, &auth::UserIdRules::new(self.config), || None)
+        auth::canonical_userid(user, None, &auth::UserIdRules::new(&self.config), || None)
     }
 
     fn may_proxy(&self, requested: &[u8], auth_identity: &[u8]) -> Result<(), sasl::Refusal> {
-        let state = AuthState::new(self.config, auth_identity);
-        if auth_identity == requested || state.is_admin() || state.has_role(self.config, auth::Role::Proxy) {
+        let state = AuthState::new(&self.config, auth_identity);
+        if auth_identity == requested || state.is_admin() || state.has_role(&self.config, auth::Role::Proxy) {
             return Ok(());
         }
         Err(sasl::Refusal::BadAuth("user is not allowed to proxy".to_owned()))
@@ -75,20 +77,22 @@ impl sasl::Policy for ProxyPolicy {
 impl Program for Imapd {
     const NEED: Need = Need::Partitions;
 
-    fn start(config: &'static Config, args: &[OsString]) -> Result<Self, Fatal> {
+    fn start(config: Arc<Config>, args: &[OsString]) -> Result<Self, Fatal> {
         let options = options(args)?;
-        let store = Arc::new(Store::new(libcyrus::store::Settings::default()));
-        let policy = std::rc::Rc::new(ProxyPolicy { config });
+        let catalog = Arc::new(Catalog::new(Arc::clone(&config)));
+        let store = Arc::new(Store::open(Arc::clone(&catalog)));
+        let policy = std::rc::Rc::new(ProxyPolicy { config: Arc::clone(&config) });
         Ok(Self {
-            config,
             options,
+            catalog,
             store,
-            ids: SessionIds::new(config),
-            sasl: sasl::Server::new(config, "imap", policy),
+            ids: SessionIds::new(&config),
+            sasl: sasl::Server::new(&config, "imap", policy),
             tls: None,
-            idle: Idle::open(config),
-            proc: ProcFile::new(config)?,
-            msgfiles: MsgFiles::new(config),
+            idle: Idle::open(&config),
+            proc: ProcFile::new(&config)?,
+            msgfiles: MsgFiles::new(&config),
+            config,
         })
     }
 

@@ -274,7 +274,7 @@ impl<'p> Session<'p> {
     /// The bounds of a client's tokens.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        let config = self.imapd.config;
+        let config = &self.imapd.config;
         let octets = |opt| usize::try_from(config.int(opt)).unwrap_or(0);
         Limits {
             word_octets: octets(Opt::Maxword),

@@ -15,6 +15,7 @@ use libcyrus::store::Store;
 use libcyrus::store::append::{AppendParams, AppendTxn, QuotaCheck, Stage, Staged};
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{QuotaUse, SystemFlags};
+use libcyrus::store::quota::Change;
 use libcyrus::util::acl::Rights;
 use libcyrus::util::datetime::parse_internaldate;
 use libcyrus::util::ids::UnixTime;
@@ -98,7 +99,9 @@ fn check(session: &Session<'_>, name: &MboxName) -> Result<Found, Answer> {
     let _: Granted = session.authorize(Op::Insert, &found)?;
     if !session.imapd.options.ignore_quota {
         let one = QuotaUse { storage_octets: 0, messages: 1, annotation_octets: 0 };
-        session.imapd.catalog.check_room(name, one)?;
+        if let Some(root) = session.imapd.catalog.find_quota_root(name)? {
+            session.imapd.catalog.check_quota(&root, &Change::from(&one))?;
+        }
     }
     Ok(found)
 }
@@ -112,7 +115,7 @@ struct Receiver {
 }
 
 fn receiver(session: &Session<'_>, found: &Found) -> Result<Receiver, Answer> {
-    let config = session.imapd.config;
+    let config = &session.imapd.config;
     let location = session.imapd.catalog.location(&found.entry)?;
     let eight_bit = if config.switch(Opt::Reject8bit) {
         EightBit::Reject
@@ -185,7 +188,12 @@ impl Receiver {
 
     /// Streams the literal to its staging file. All its octets are taken from the client even when
     /// the message is refused on the way, so that the conversation stays in step.
-    fn receive(&self, lexer: &mut Lexer<'_>, octets: u64, stage: Result<Stage, Refused>) -> Result<Staged, Refused> {
+    fn receive(
+        &self,
+        lexer: &mut Lexer<'_>,
+        octets: u64,
+        stage: Result<Stage, Refused>,
+    ) -> Result<Staged, Refused> {
         let mut strict = StrictCopy::new(self.eight_bit, false);
         let mut state = stage;
         let mut left = octets;
@@ -198,7 +206,8 @@ impl Receiver {
             lexer.consume(step);
             left -= step as u64;
             if let Ok(stage) = state.as_mut() {
-                let written = strict.piece(&mut piece).map_err(refused_by_copy).and_then(|()| stage.write(&piece));
+                let written =
+                    strict.piece(&mut piece).map_err(refused_by_copy).and_then(|()| stage.write(&piece));
                 if let Err(error) = written {
                     state = Err(Refused::Store(error));
                 }
@@ -213,9 +222,9 @@ impl Receiver {
 fn refused_by_copy(refusal: libcyrus::mime::copy::Refusal) -> Error {
     use libcyrus::mime::copy::Refusal;
     match refusal {
-        Refusal::Nul => Error::ContainsNul,
-        Refusal::BareNewline => Error::ContainsBareNewline,
-        Refusal::EightBit => Error::Contains8Bit,
+        Refusal::ContainsNul => Error::ContainsNul,
+        Refusal::ContainsBareNewline => Error::ContainsBareNewline,
+        Refusal::Contains8Bit => Error::Contains8Bit,
         Refusal::BadHeader => Error::BadHeader,
     }
 }
@@ -247,11 +256,19 @@ fn flag_list(lexer: &mut Lexer<'_>) -> Result<Vec<Vec<u8>>, Bad> {
             return Err(Bad::text("Missing space or ) after flag name in Append command"));
         }
     }
-    if lexer.eat(b' ')? { Ok(flags) } else { Err(Bad::text("Missing space after flag list in Append command")) }
+    if lexer.eat(b' ')? {
+        Ok(flags)
+    } else {
+        Err(Bad::text("Missing space after flag list in Append command"))
+    }
 }
 
 /// The transaction: nothing of it is visible before all of it is durable.
-fn store_messages(session: &mut Session<'_>, name: &MboxName, messages: &[Message]) -> Result<Answer, Answer> {
+fn store_messages(
+    session: &mut Session<'_>,
+    name: &MboxName,
+    messages: &[Message],
+) -> Result<Answer, Answer> {
     let (mut mailbox, lock, granted) = session.open_mailbox(name, Op::Insert, Mode::Exclusive)?;
     let quota = if session.imapd.options.ignore_quota {
         QuotaCheck::Skip

@@ -7,7 +7,7 @@ use crate::session::{Flow, Session};
 use libcyrus::auth::Op;
 use libcyrus::imap::view::By;
 use libcyrus::store::Error;
-use libcyrus::store::append::{Appended, AppendTxn, CopyFlags, QuotaCheck};
+use libcyrus::store::append::{AppendTxn, Appended, CopyFlags, QuotaCheck};
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{Location, QuotaUse};
 use libcyrus::util::acl::Rights;

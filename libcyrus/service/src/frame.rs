@@ -16,6 +16,7 @@ use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// One accepted connection; its descriptor is also standard input and output.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub trait Program: Sized {
     ///
     /// # Errors
     /// The text and code to end with.
-    fn start(config: &'static Config, args: &[OsString]) -> Result<Self, Fatal>;
+    fn start(config: Arc<Config>, args: &[OsString]) -> Result<Self, Fatal>;
 
     /// Serves one connection. C: service_main()
     fn serve(&mut self, connection: Connection) -> End;
@@ -78,13 +79,13 @@ pub fn run<P: Program>() -> i32 {
 
     let ready = start::init(options.config.as_ref().map(AsRef::as_ref), &service, P::NEED)
         .and_then(|config| start::become_cyrus(&config).map(|()| config));
-    let config: &'static Config = match ready {
-        Ok(config) => Box::leak(Box::new(config)),
+    let config = match ready {
+        Ok(config) => Arc::new(config),
         Err(fatal) => return fatal.report(),
     };
     log_panics();
     if options.debugger {
-        run_debugger(config, args.first().map(OsString::as_os_str), &service);
+        run_debugger(&config, args.first().map(OsString::as_os_str), &service);
     }
     log::write(Priority::Debug, format_args!("executed"));
     if let Err(e) = signal::unblock_all().and_then(|()| signals::install()) {
@@ -164,7 +165,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 /// Serves standard input and output once (`-X`).
-fn serve_stdio<P: Program>(config: &'static Config, args: &[OsString]) -> i32 {
+fn serve_stdio<P: Program>(config: Arc<Config>, args: &[OsString]) -> i32 {
     let mut program = match P::start(config, args) {
         Ok(program) => program,
         Err(fatal) => {
@@ -182,12 +183,7 @@ fn serve_stdio<P: Program>(config: &'static Config, args: &[OsString]) -> i32 {
     }
 }
 
-fn serve_sockets<P: Program>(
-    config: &'static Config,
-    id: i32,
-    options: &Options,
-    argv0: Option<&OsStr>,
-) -> i32 {
+fn serve_sockets<P: Program>(config: Arc<Config>, id: i32, options: &Options, argv0: Option<&OsStr>) -> i32 {
     let (status, listen) = match (fd::inherited(STATUS_FD), fd::inherited(LISTEN_FD)) {
         (Ok(status), Ok(listen)) => (Status::new(status), listen),
         (status, listen) => {
@@ -196,7 +192,7 @@ fn serve_sockets<P: Program>(
             return 1;
         }
     };
-    let mut listener = match Listener::new(config, id, listen, argv0, options.timeout_s) {
+    let mut listener = match Listener::new(&config, id, listen, argv0, options.timeout_s) {
         Ok(listener) => listener,
         Err(e) => {
             log::write(Priority::Err, format_args!("getsockopt: SOL_SOCKET: failed to get type: {e}"));
@@ -204,7 +200,7 @@ fn serve_sockets<P: Program>(
             return 1;
         }
     };
-    let mut program = match P::start(config, &options.rest) {
+    let mut program = match P::start(Arc::clone(&config), &options.rest) {
         Ok(program) => program,
         Err(fatal) => {
             fatal.report();
@@ -216,7 +212,7 @@ fn serve_sockets<P: Program>(
     let code = loop {
         // Between connections a SIGHUP must wake us; during one it must not disturb.
         let _ = signal::set(Signal::Hup, Disposition::Note);
-        let connection = match listener.next(config, uses > 0) {
+        let connection = match listener.next(&config, uses > 0) {
             Next::Connection(connection) => connection,
             Next::Shutdown => break EX_TEMPFAIL,
             Next::Quit(code) => {

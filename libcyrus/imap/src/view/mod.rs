@@ -19,7 +19,8 @@ pub use tell::Update;
 
 use cyrus_store::Result;
 use cyrus_store::mailbox::{Changed, InternalFlags, Location, Mailbox, Record, SystemFlags, UserFlags};
-use cyrus_util::ids::{ModSeq, MsgNo, RecNo, Uid, UidValidity, UnixTime};
+use cyrus_store::seen::SeenData;
+use cyrus_util::ids::{ModSeq, MsgNo, RecNo, Uid, UidValidity};
 use cyrus_util::seqset::SeqSet;
 
 /// What the view needs of the process around it.
@@ -29,10 +30,10 @@ pub trait Host {
     ///
     /// # Errors
     /// When the database cannot be read; the view then calls nothing recent.
-    fn read_seen(&mut self, uniqueid: &[u8], shared: bool) -> Result<SeenState>;
+    fn read_seen(&mut self, uniqueid: &[u8], shared: bool) -> Result<SeenData>;
 
-    /// Changes that state under the database's lock (C: `seen_lockread()`, `seen_write()`).
-    /// `change` gives the new state, or `None` when there is nothing to write.
+    /// Changes that state under the database's lock (C: `seen_lockread()`, `seen_write()`); what
+    /// `change` leaves as it was is not written.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -40,24 +41,11 @@ pub trait Host {
         &mut self,
         uniqueid: &[u8],
         shared: bool,
-        change: &mut dyn FnMut(&SeenState) -> Option<SeenState>,
+        change: &mut dyn FnMut(&mut SeenData),
     ) -> Result<()>;
 
     /// A commit changed the mailbox: sync log, status cache and idlers are to hear of it.
     fn mailbox_changed(&mut self, location: &Location, changed: &Changed);
-}
-
-/// One user's state of one mailbox in seen.db (reference/databases.md 3.3).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SeenState {
-    /// When it was last written.
-    pub last_read: UnixTime,
-    /// Messages above this UID are \Recent.
-    pub last_uid: Uid,
-    /// last_appenddate of the index then.
-    pub last_change: UnixTime,
-    /// UIDs seen.
-    pub seen: SeqSet,
 }
 
 /// What the user may do to the messages, from her rights and from how the mailbox was opened.

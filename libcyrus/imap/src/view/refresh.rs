@@ -1,6 +1,6 @@
 //! The index against the rows: what came, what went, what changed.
 
-use super::{Access, Host, Known, Row, SeenPlace, SeenState, View, count};
+use super::{Access, Host, Known, Row, SeenPlace, View, count};
 use cyrus_store::lock::Mode;
 use cyrus_store::mailbox::{IndexGuard, InternalFlags, Mailbox, MailboxOptions, RecordView, SystemFlags};
 use cyrus_store::{Error, Result};
@@ -141,7 +141,7 @@ impl Rows<'_> {
         let (seen, recent_uid) = match self.seen_place {
             SeenPlace::Index => (None, header.recentuid),
             SeenPlace::Database => match host.read_seen(&guard.mailbox_header().uniqueid, shared) {
-                Ok(state) => (Some(state.seen), state.last_uid),
+                Ok(data) => (Some(data.seenuids), data.lastuid),
                 // As C: without a readable seen state nothing is seen and nothing recent.
                 Err(_) => (Some(SeqSet::new()), header.last_uid),
             },
@@ -215,16 +215,21 @@ impl Rows<'_> {
             seen.add(row.uid.0, row.seen);
         }
         let mut seen = Some(seen);
-        host.write_seen(&uniqueid, shared, &mut |old| {
-            let mut set = seen.take()?;
+        host.write_seen(&uniqueid, shared, &mut |data| {
+            let Some(mut set) = seen.take() else { return };
             // UIDs this session does not know of yet keep the state another session gave them.
-            if let Some(last) = old.seen.last().filter(|&last| last > last_uid.0) {
+            if let Some(last) = data.seenuids.last().filter(|&last| last > last_uid.0) {
                 for uid in last_uid.0 + 1..=last {
-                    set.add(uid, old.seen.contains(uid));
+                    set.add(uid, data.seenuids.contains(uid));
                 }
             }
-            let new = SeenState { last_uid: old.last_uid.max(last_uid), seen: set.finish(), ..old.clone() };
-            (new != *old).then(|| SeenState { last_read: UnixTime::now(), last_change, ..new })
+            let before = (data.lastuid, std::mem::take(&mut data.seenuids));
+            data.lastuid = data.lastuid.max(last_uid);
+            data.seenuids = set.finish();
+            if before != (data.lastuid, data.seenuids.clone()) {
+                data.lastread = UnixTime::now().0;
+                data.lastchange = last_change.0;
+            }
         })
     }
 }
