@@ -201,7 +201,7 @@ fn versions_12_to_17_take_changes_and_come_back() {
         assert_eq!(mailbox.index_header().version.minor(), minor);
         for (old, new) in before.iter().zip(&after) {
             assert_eq!((old.uid, old.modseq, old.guid), (new.uid, new.modseq, new.guid));
-            if minor == 17 {
+            if minor == 17 && old.uid <= Uid(3) {
                 assert!(new.savedate.0 > 0 && new.createdmodseq.0 > 0, "came back from the annotations");
             }
         }
