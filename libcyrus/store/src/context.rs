@@ -169,6 +169,12 @@ impl Store {
         &self.disk
     }
 
+    /// The databases of the installation; `None` for a store made from settings alone.
+    #[must_use]
+    pub fn catalog(&self) -> Option<&Arc<Catalog>> {
+        self.catalog.as_ref()
+    }
+
     /// The open databases of this process, each opened once.
     #[must_use]
     pub fn dbs(&self) -> &cyrus_db::Pool {

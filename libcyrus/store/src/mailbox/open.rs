@@ -11,6 +11,7 @@ use crate::append::ParsedMessage;
 use crate::context::{ExpungeMode, Store};
 use crate::error::{Error, Result};
 use crate::lock::{IndexFile, Mode, NameLock, UserLock, Wait};
+use crate::mboxlist::MbEntry;
 use cyrus_sys::map::Map;
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UnixTime};
 use std::borrow::Cow;
@@ -70,6 +71,28 @@ impl Mailbox {
     ) -> Result<Self> {
         let name_lock = store.locks().lock_name(user, location.lock_file.clone(), mode, wait)?;
         Self::with_lock(store, location, name_lock)
+    }
+
+    /// Opens the mailbox of an entry of mailboxes.db. C: `mailbox_open_from_mbe()`
+    ///
+    /// # Errors
+    /// `NotFound` for deleted and intermediate entries, `Moved`, and as [`Mailbox::open`];
+    /// `Internal` when the store has no catalog.
+    pub fn open_entry(
+        store: &Arc<Store>,
+        user: &UserLock,
+        entry: &MbEntry,
+        mode: Mode,
+        wait: Wait,
+    ) -> Result<Self> {
+        if entry.mbtype.is_deleted() || entry.mbtype.is_intermediate() || entry.partition.is_none() {
+            return Err(Error::NotFound);
+        }
+        if entry.mbtype.is_moving() {
+            return Err(Error::Moved);
+        }
+        let catalog = store.catalog().ok_or(Error::Internal("store without catalog"))?;
+        Self::open(store, user, catalog.location(entry)?, mode, wait)
     }
 
     /// Opens under a name lock that is already held.

@@ -62,7 +62,7 @@ pub fn append(mailbox: &mut Mailbox, numbers: &[u32], params: &AppendParams) -> 
             stage.finish().expect("finish")
         })
         .collect();
-    let user = UserLock::unowned();
+    let user = mailbox.lock_user(Mode::Exclusive).expect("user lock");
     let index = mailbox.lock_index(&user, Mode::Exclusive).expect("lock");
     let mut txn = AppendTxn::begin(index, b"somebody", QuotaCheck::Skip).expect("begin");
     for each in &staged {
