@@ -282,15 +282,20 @@ fn five_failing_children_disable_a_service_until_sighup() {
 
 #[test]
 fn a_program_that_cannot_be_executed_disables_its_service() {
-    let port = free_port();
+    let (port, other) = (free_port(), free_port());
     let mut live = Live::start(|live| {
         let broken = live.path("broken");
         std::fs::write(&broken, "#!/nonexistent/interpreter\n").expect("write");
         std::fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .expect("chmod");
-        format!("SERVICES {{\n a cmd={} listen=127.0.0.1:{port} babysit=yes\n}}\n", broken.display())
+        format!(
+            "SERVICES {{\n a cmd={} listen=127.0.0.1:{port} babysit=yes\n b cmd=\"{}\" listen=127.0.0.1:{other}\n}}\n",
+            broken.display(),
+            live.service("tcp"),
+        )
     });
-    wait_for("the listener", || live.path("pid").exists());
+    // when one service answers, all have been opened
+    let _other = greet(other);
     wait_for("the listener's end", || TcpStream::connect(("127.0.0.1", port)).is_err());
     assert!(live.stop().success());
 }
