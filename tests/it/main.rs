@@ -1,5 +1,11 @@
 //! One binary of all integration tests, a module per area.
 #![forbid(unsafe_code)]
 
+mod corpus;
+mod crash;
+mod cyradm;
 mod dialogues;
+mod golden;
+mod hammer;
+mod lmtp;
 mod tidy;

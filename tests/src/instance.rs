@@ -522,6 +522,20 @@ impl Instance {
         }
     }
 
+    /// Like [`Instance::check_by_oracle`], after a crash: the databases must be sound and no message in doubt, but quota
+    /// may have to be counted again, as after the oracle's own crashes.
+    ///
+    /// # Panics
+    /// When one of the checkers complains.
+    pub fn check_by_oracle_after_crash(&self) {
+        for (name, args) in [("ctl_mboxlist", &["-v"][..]), ("chk_cyrus", &[][..])] {
+            let out = self.tool(Server::Oracle, name, args);
+            let text =
+                format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+            assert!(out.status.success(), "{name} {args:?}: {}\n{text}", out.status);
+        }
+    }
+
     /// Keeps the directory after the test.
     pub fn keep(&mut self) -> PathBuf {
         if let Some(dir) = self.dir.take() {

@@ -11,6 +11,7 @@ pub mod instance;
 pub mod known;
 pub mod lmtp;
 pub mod place;
+pub mod record;
 pub mod syslog;
 pub mod transcript;
 pub mod wait;

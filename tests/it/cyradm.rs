@@ -1,0 +1,52 @@
+//! cyradm fed from a pipe: the oracle's against either server, ours against the oracle.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use cyrus_tests::known::Need;
+use cyrus_tests::transcript::normalise;
+use cyrus_tests::{Builder, Server, case, place, record};
+
+fn run(client: Server, server: Server) -> String {
+    let instance = Builder::new(server).start();
+    let script = std::fs::read(place::root().join("tests/data/cyradm.txt")).expect("tests/data/cyradm.txt");
+    let program = instance.program(client, "cyradm");
+    let mut command = instance.command(&program);
+    if client == Server::Ours {
+        command.arg("cyradm");
+    }
+    command.args(["--user", "admin", "--password", "pw", "--port"]).arg(instance.port("imap").to_string());
+    command.arg("127.0.0.1").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("cyradm");
+    child.stdin.take().expect("pipe").write_all(&script).expect("script");
+    let out = child.wait_with_output().expect("cyradm");
+    let mut text = String::new();
+    for (mark, bytes) in [("O", &out.stdout), ("E", &out.stderr)] {
+        for line in String::from_utf8_lossy(bytes).lines() {
+            text.push_str(&format!("{mark}| {}\n", normalise(line, instance.root())));
+        }
+    }
+    text.push_str(&format!("exit {:?}\n", out.status.code()));
+    text
+}
+
+#[test]
+fn the_oracles_cyradm_with_the_oracle_says_what_was_recorded() {
+    case("oracle::cyradm", &[Need::Oracle], || {
+        record::check("cyradm", Server::Oracle, &run(Server::Oracle, Server::Oracle));
+    });
+}
+
+#[test]
+fn the_oracles_cyradm_administers_our_server() {
+    case("ours::cyradm::server", &[Need::Oracle], || {
+        record::check("cyradm", Server::Ours, &run(Server::Oracle, Server::Ours));
+    });
+}
+
+#[test]
+fn our_cyradm_says_what_the_oracles_does() {
+    case("ours::cyradm::client", &[Need::Oracle], || {
+        record::check("cyradm", Server::Ours, &run(Server::Ours, Server::Oracle));
+    });
+}
