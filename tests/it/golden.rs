@@ -7,9 +7,14 @@ use cyrus_tests::{Builder, Instance, Server, case, place};
 
 /// `* STATUS` answers of the oracle hold garbage in MAILBOXID when they come from its status cache; times differ.
 fn normalise(line: &[u8]) -> Vec<u8> {
-    let mut out = replace(line, b"MAILBOXID (", b')', b"@");
-    if !out.starts_with(b"* STATUS") {
-        out = line.to_vec();
+    let mut out = line.to_vec();
+    if out.starts_with(b"* STATUS") {
+        let from = find(&out, b"MAILBOXID (").map(|n| n + b"MAILBOXID (".len());
+        let to = find(&out, b") UNSEEN");
+        if let (Some(from), Some(to)) = (from, to) {
+            out.splice(from..to, b"@".iter().copied());
+        }
+        return out;
     }
     for unit in [&b" secs"[..], b" sec)"] {
         if let Some(at) = find(&out, unit) {
@@ -30,12 +35,7 @@ fn replace(line: &[u8], before: &[u8], end: u8, word: &[u8]) -> Vec<u8> {
     let mut out = line.to_vec();
     if let Some(at) = find(&out, before) {
         let start = at + before.len();
-        if let Some(len) = out[start..].iter().rposition(|b| *b == end).filter(|_| end == b')').map(|n| {
-            // The garbage may hold any byte; a closing parenthesis and a space end it.
-            find(&out[start..], b") ").unwrap_or(n)
-        }) {
-            out.splice(start..start + len, word.iter().copied());
-        } else if let Some(len) = out[start..].iter().position(|b| *b == end) {
+        if let Some(len) = out[start..].iter().position(|b| *b == end) {
             out.splice(start..start + len, word.iter().copied());
         }
     }
@@ -59,6 +59,7 @@ fn replay(instance: &Instance, name: &str, user: &str) -> (usize, Vec<String>) {
         let line = lines[n];
         n += 1;
         let Some(command) = line.strip_prefix(b"C: ") else { continue };
+        let command = command.strip_suffix(b"\r").unwrap_or(command);
         commands += 1;
         let start = n;
         while n < lines.len() && !lines[n].starts_with(b"C: ") {
@@ -82,7 +83,11 @@ fn replay(instance: &Instance, name: &str, user: &str) -> (usize, Vec<String>) {
         let answer = imap.answer(&String::from_utf8_lossy(tag));
         let clean =
             |line: &[u8]| -> Vec<u8> { normalise(line).into_iter().filter(|b| *b != b'\r').collect() };
-        let actual: Vec<Vec<u8>> = answer.lines.iter().chain([&answer.last]).map(|l| clean(l)).collect();
+        let is_status = find(command, b" STATUS ").is_some();
+        // The garbage may hold a line end, too.
+        let whole =
+            if is_status && answer.lines.len() > 1 { vec![answer.lines.join(&b'\n')] } else { answer.lines };
+        let actual: Vec<Vec<u8>> = whole.iter().chain([&answer.last]).map(|l| clean(l)).collect();
         let expected: Vec<Vec<u8>> = expected.iter().map(|l| clean(l)).collect();
         if actual != expected {
             let at = actual.iter().zip(&expected).position(|(a, e)| a != e);

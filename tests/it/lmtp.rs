@@ -32,7 +32,7 @@ fn run(server: Server) -> String {
     };
     say(&mut out, lmtp.greeting());
     let mut accepted = 0;
-    let mut lines = text.lines();
+    let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         if line.starts_with('#') {
             continue;
@@ -67,6 +67,13 @@ fn run(server: Server) -> String {
             }
         }
         say(&mut out, &reply);
+        let wants_data = reply.last().is_some_and(|l| l.starts_with("354"));
+        if wants_data && lines.peek() != Some(&"@message") {
+            for reply in lmtp.message(b"Subject: unasked\r\n\r\nx\r\n", accepted) {
+                say(&mut out, &reply);
+            }
+            accepted = 0;
+        }
     }
     for user in ["ann", "bert", "cleo", "full", "admin"] {
         let mut imap = instance.imap_as("imap", if user == "full" { "admin" } else { user });

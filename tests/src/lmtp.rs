@@ -18,7 +18,7 @@ impl Lmtp {
     /// When nobody answers.
     pub fn connect(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap_or_else(|e| panic!("port {port}: {e}"));
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("timeout");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("timeout");
         let mut lmtp = Self { stream: BufReader::new(stream), greeting: Vec::new() };
         lmtp.greeting = lmtp.reply();
         lmtp

@@ -1,0 +1,73 @@
+# The commands a newcomer needs; CI calls the same ones.
+#   make demo      build, start a private server on loopback, deliver a message and read it back
+#   make check     everything that must hold before a change goes in
+#   make install   PREFIX=/usr/local DESTDIR=... LIBEXECDIR= BINDIR= SYSCONFDIR= MANDIR= UNITDIR=
+#   make oracle    unpack Debian's Cyrus 3.6.1 under target/oracle (installs nothing); the live tests compare with it
+#   make live      only the live tests; RECORD=1 writes the oracle's answers anew
+#   make bench     measure ours beside Cyrus (needs ../shared/bench and root)
+#   make deps      install the Debian packages a build needs (root), or name those that are missing
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+LIBEXECDIR ?= $(PREFIX)/lib/cyrus/bin
+BINDIR ?= $(PREFIX)/bin
+SYSCONFDIR ?= /etc
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+BUILD_TARGET = CARGO_TARGET_DIR=$(TARGET)
+
+.PHONY: all demo check build fmt clippy docs unit live oracle install bench deps deps-live clean
+
+all: deps
+	$(CARGO) build --release --workspace
+
+demo: all
+	sh scripts/demo.sh "$(TARGET)/release"
+
+deps:
+	@sh scripts/setup.sh build
+
+deps-live:
+	@sh scripts/setup.sh live
+
+check: deps-live
+	$(MAKE) fmt
+	$(MAKE) clippy
+	$(MAKE) oracle
+	$(MAKE) build
+	$(MAKE) unit
+	$(MAKE) docs
+	@echo "check: all fine"
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy:
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+
+build:
+	$(CARGO) build --workspace --quiet
+
+# The live tests are among these (package cyrus-tests); they take the programs that `build` made.
+unit: build
+	$(CARGO) test --workspace --quiet
+
+live: deps-live oracle build
+	$(CARGO) test --package cyrus-tests
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+oracle:
+	@sh scripts/oracle.sh
+
+install: all
+	PREFIX="$(PREFIX)" LIBEXECDIR="$(LIBEXECDIR)" BINDIR="$(BINDIR)" SYSCONFDIR="$(SYSCONFDIR)" MANDIR="$(MANDIR)" \
+	  UNITDIR="$(UNITDIR)" DESTDIR="$(DESTDIR)" sh scripts/install.sh "$(TARGET)/release"
+
+bench: all
+	sh scripts/bench.sh "$(TARGET)/release"
+
+clean:
+	$(CARGO) clean

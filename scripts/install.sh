@@ -1,0 +1,35 @@
+#!/bin/sh
+# install.sh BUILDDIR: what `make install` does; the places come from the environment (see the Makefile).
+set -eu
+from=$1
+cd "$(dirname "$0")/.."
+lib=$DESTDIR$LIBEXECDIR bin=$DESTDIR$BINDIR etc=$DESTDIR$SYSCONFDIR man=$DESTDIR$MANDIR unit=$DESTDIR$UNITDIR
+mkdir -p "$lib" "$bin" "$etc" "$man/man1" "$man/man5" "$man/man8" "$unit"
+for d in master imapd lmtpd idled; do
+  if [ ! -x "$from/$d" ]; then echo "install: $from/$d was not built; left out" >&2; continue; fi
+  install -m 755 "$from/$d" "$lib/$d"
+done
+# Debian's names for programs that are links there too.
+[ -x "$lib/imapd" ] && ln -sf imapd "$lib/proxyd"
+[ -x "$lib/lmtpd" ] && ln -sf lmtpd "$lib/lmtpproxyd"
+if [ -x "$from/cyrus-tools" ]; then
+  install -m 755 "$from/cyrus-tools" "$lib/cyrus-tools"
+  for t in $("$from/cyrus-tools" --list); do
+    case "$t" in
+    cyradm|imtest|sieveshell|pop3test|lmtptest|smtptest|sivtest|nntptest|mupdatetest|httptest|synctest|installsieve)
+      ln -sf "$LIBEXECDIR/cyrus-tools" "$bin/$t";;
+    *) ln -sf cyrus-tools "$lib/$t";;
+    esac
+  done
+fi
+for page in docs/man/*.[1-8]; do
+  [ -f "$page" ] && install -m 644 "$page" "$man/man${page##*.}/"
+done
+for conf in imapd.conf cyrus.conf; do
+  [ -f "conf/$conf" ] || continue
+  if [ -e "$etc/$conf" ]; then install -m 644 "conf/$conf" "$etc/$conf.sample"; else install -m 644 "conf/$conf" "$etc/$conf"; fi
+done
+for u in conf/*.service; do
+  [ -f "$u" ] && sed "s#@LIBEXECDIR@#$LIBEXECDIR#g;s#@SYSCONFDIR@#$SYSCONFDIR#g" "$u" >"$unit/$(basename "$u")"
+done
+echo "install: programs in $lib, links for users in $bin, configuration in $etc, pages in $man"
