@@ -40,6 +40,7 @@ impl fmt::Display for Refusal {
 
 /// Checks and changes a message that arrives in pieces. C: message_copy_strict()
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "a line scanner's memory, not options")]
 pub struct StrictCopy {
     eight_bit: EightBit,
     allow_nul: bool,

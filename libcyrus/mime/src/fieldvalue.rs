@@ -38,10 +38,8 @@ fn read_envelope(lower: &[u8], value: &[u8], envelope: &mut Envelope) {
         b"in-reply-to" => envelope.in_reply_to = Some(string(value)),
         b"message-id" => envelope.message_id = Some(string(value)),
         b"reply-to" => envelope.reply_to = addresses(value),
-        b"received" => {
-            if envelope.received_date.is_none() {
-                envelope.received_date = Some(received_date(value));
-            }
+        b"received" if envelope.received_date.is_none() => {
+            envelope.received_date = Some(received_date(value))
         }
         b"references" => envelope.references = Some(string(value)),
         b"subject" => envelope.subject = Some(string(value)),

@@ -47,6 +47,8 @@ pub fn pick<N: AsRef<[u8]>>(header: &[u8], pick: Pick<'_, N>, max_header_lines: 
     let mut out = Vec::new();
     let mut rest = memchr::memchr(0, header).and_then(|end| header.get(..end)).unwrap_or(header);
     let mut seen = 0_u32;
+    let last_colon = memchr::memrchr(b':', rest);
+    let whole = rest.len();
     let longest = match pick {
         Pick::Only(names) | Pick::Not(names) => names.iter().map(|n| n.as_ref().len()).max().unwrap_or(0),
     };
@@ -65,7 +67,7 @@ pub fn pick<N: AsRef<[u8]>>(header: &[u8], pick: Pick<'_, N>, max_header_lines: 
         let wanted = match pick {
             Pick::Only(names) => has(names),
             Pick::Not(names) => {
-                !names.is_empty() && !has(names) && (colon.is_some() || memchr::memchr(b':', rest).is_some())
+                !names.is_empty() && !has(names) && last_colon.is_some_and(|last| last >= whole - rest.len())
             }
         };
         if wanted {
@@ -98,4 +100,32 @@ fn field_len(text: &[u8]) -> usize {
 #[must_use]
 pub fn unfold(value: &[u8]) -> Vec<u8> {
     fieldvalue::string(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &[u8] = b"From: a\r\nTo: b\r\n c\r\nX: y\r\nbad line\r\nto: d\r\n\r\nbody: x\r\n";
+
+    fn check(choice: Pick<'_, &str>, max: u32, expected: &str) {
+        assert_eq!(String::from_utf8_lossy(&pick(HEADER, choice, max)), expected);
+    }
+
+    #[test]
+    fn fields_are_picked_in_message_order() {
+        check(Pick::Only(&["TO", "from"]), 0, "From: a\r\nTo: b\r\n c\r\nto: d\r\n");
+        check(Pick::Not(&["to"]), 0, "From: a\r\nX: y\r\nbad line\r\n");
+        check(Pick::Only(&["from", "to"]), 1, "From: a\r\nTo: b\r\n c\r\n");
+        check(Pick::Not(&[]), 0, "");
+        check(Pick::Only(&["none"]), 0, "");
+    }
+
+    #[test]
+    fn fields_end_at_the_blank_line() {
+        let names: Vec<_> = fields(HEADER).map(|(name, _)| name).collect();
+        assert_eq!(names, [b"From".as_slice(), b"To", b"X", b"to"]);
+        assert_eq!(first(HEADER, b"TO"), Some(b" b\r\n c".as_slice()));
+        assert_eq!(unfold(b" b\r\n c"), b"b c");
+    }
 }

@@ -19,6 +19,7 @@
 //! | [`copy`] | what APPEND accepts and changes on the way to the spool |
 //! | [`charset`] | character sets, transfer encodings, encoded words, search form |
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
 pub mod address;
 pub mod cache;

@@ -131,7 +131,7 @@ impl<'a> Cursor<'a> {
                 return Some(self.slice(start));
             }
             // 8-bit bytes count as controls, as C's signed characters make them
-            if c < b' ' || c >= 0x80 || is_tspecial(c) {
+            if !(b' '..0x80).contains(&c) || is_tspecial(c) {
                 return None;
             }
             self.at += 1;

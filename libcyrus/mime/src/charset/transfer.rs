@@ -115,7 +115,7 @@ pub(super) fn base64(bytes: &[u8], alphabet: &[u8; 256]) -> Vec<u8> {
         if count == 0
             && let Some((quad, after)) = rest.split_first_chunk::<4>()
         {
-            let values = quad.map(|c| alphabet[usize::from(c)]);
+            let values = quad.map(|c| value(alphabet, c));
             if values.iter().all(|&v| v < 64) {
                 let word = values.iter().fold(0_u32, |word, &v| word << 6 | u32::from(v));
                 let [_, a, b, c] = word.to_be_bytes();
@@ -125,7 +125,7 @@ pub(super) fn base64(bytes: &[u8], alphabet: &[u8; 256]) -> Vec<u8> {
             }
         }
         rest = tail;
-        match alphabet[usize::from(c)] {
+        match value(alphabet, c) {
             PAD => (pending, count) = (0, 0),
             SKIP => {}
             value => {
@@ -144,6 +144,11 @@ pub(super) fn base64(bytes: &[u8], alphabet: &[u8; 256]) -> Vec<u8> {
     out
 }
 
+/// A look into the table, which has an entry for every byte.
+fn value(alphabet: &[u8; 256], c: u8) -> u8 {
+    alphabet.get(usize::from(c)).copied().unwrap_or(SKIP)
+}
+
 /// Longest piece of a line that is decoded at once.
 const LINE_MAX: usize = 999;
 const PAD: u8 = 64;
@@ -154,6 +159,7 @@ pub(super) static STANDARD: [u8; 256] = alphabet(b'+', b'/');
 /// Values of the base64url alphabet.
 static URL: [u8; 256] = alphabet(b'-', b'_');
 
+#[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn alphabet(sixty_two: u8, sixty_three: u8) -> [u8; 256] {
     let mut table = [SKIP; 256];
     let mut i = 0_u8;
