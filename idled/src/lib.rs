@@ -47,8 +47,9 @@ pub fn run() -> i32 {
     let mut server = match server::Server::bind(settings) {
         Ok(server) => server,
         Err(error) => {
-            eprintln!("bind: {error}");
-            log::write(Priority::Err, format_args!("IDLE: unable to bind socket: {error}"));
+            let text = server::errno_text(&error);
+            eprintln!("bind: {text}");
+            log::write(Priority::Err, format_args!("IDLE: unable to bind socket: {text}"));
             return 1;
         }
     };
@@ -61,7 +62,7 @@ pub fn run() -> i32 {
                 return 0;
             }
             Err(error) => {
-                eprintln!("fork: {error}");
+                eprintln!("fork: {}", server::errno_text(&error));
                 return 1;
             }
         }
@@ -69,7 +70,7 @@ pub fn run() -> i32 {
     match server.work() {
         Ok(code) => code,
         Err(error) => {
-            log::write(Priority::Crit, format_args!("select error: {error}"));
+            log::write(Priority::Crit, format_args!("select error: {}", server::errno_text(&error)));
             log::write(Priority::Notice, format_args!("exiting"));
             255
         }

@@ -137,7 +137,7 @@ impl Server {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    log::write(Priority::Err, format_args!("IDLE: recvfrom failed: {error}"));
+                    log::write(Priority::Err, format_args!("IDLE: recvfrom failed: {}", errno_text(&error)));
                     return false;
                 }
             }
@@ -235,13 +235,22 @@ fn deliver(
             log::write(
                 Priority::Err,
                 format_args!(
-                    "IDLE: error sending message {what} to imapd {} for mailbox {}: {error}, forgetting.",
+                    "IDLE: error sending message {what} to imapd {} for mailbox {}: {}, forgetting.",
                     id(remote),
-                    mailbox()
+                    mailbox(),
+                    errno_text(&error)
                 ),
             );
             false
         }
+    }
+}
+
+/// The words of an errno, without Rust's "(os error n)".
+pub fn errno_text(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
+        None => error.to_string(),
     }
 }
 
