@@ -78,9 +78,30 @@ impl Matcher<'_> {
             return None;
         }
         let category = self.find.namespace.category(&parts, userid);
+        // C looks for shared mailboxes below the reader's domain only, and gives up finding own
+        // folders when the separator is part of the user's name.
+        let in_other_domain = self.user.domain.is_some() && parts.domain != self.user.domain;
+        match category {
+            Category::Shared if in_other_domain => return None,
+            Category::Inbox
+            | Category::InboxSub
+            | Category::Owner
+            | Category::AltInbox
+            | Category::AltPrefix
+                if !self.find.is_admin && self.has_unlistable_user() =>
+            {
+                return None;
+            }
+            _ => {}
+        }
         let ext = self.find.namespace.external_of(&parts, userid)?;
         let matched = self.test(&ext);
         (matched > 0).then_some(Candidate { matched, ext, category, parts, entry: None })
+    }
+
+    fn has_unlistable_user(&self) -> bool {
+        let localpart = self.user.localpart.as_deref().unwrap_or_default();
+        localpart.contains(&self.find.namespace.hiersep())
     }
 
     fn may_see(&self, entry: &MbEntry, parts: &Parts) -> bool {

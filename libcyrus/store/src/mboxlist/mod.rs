@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`entry`] | an entry as value and bytes |
+//! | `dump` | entries as `ctl_mboxlist -d` prints them |
 //! | [`find`] | LIST and LSUB: names in a client's view |
 //! | [`change`] | both records of a mailbox and the reverse ACLs in one transaction |
 //! | `create`, `delete`, `rename`, `setacl` | the operations, with who may do them |
@@ -14,6 +15,7 @@
 pub mod change;
 mod create;
 mod delete;
+mod dump;
 pub mod entry;
 pub mod find;
 mod rename;
@@ -21,6 +23,7 @@ mod setacl;
 
 pub use create::NewMailbox;
 pub use delete::DeleteHow;
+pub use dump::dump_line;
 pub use entry::{FormerName, MbEntry, MbKind, MbType};
 pub use find::{Find, Found};
 pub use rename::RenameHow;
