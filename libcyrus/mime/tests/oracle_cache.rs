@@ -17,7 +17,7 @@ fn golden_mailboxes_have_the_same_cache() {
     };
     let unpacked = tempfile::tempdir().expect("a temporary directory");
     let mut tally = Tally::default();
-    for (name, munges) in [("g1", true), ("g2", false)] {
+    for name in ["g1", "g2"] {
         let archive = shared.join("golden").join(format!("{name}.tar.gz"));
         let status = Command::new("tar")
             .args(["-xzf".as_ref(), archive.as_os_str(), "--no-same-owner".as_ref(), "-C".as_ref()])
@@ -25,7 +25,6 @@ fn golden_mailboxes_have_the_same_cache() {
             .status()
             .expect("tar runs");
         assert!(status.success(), "{archive:?}");
-        let _ = munges;
         compare_all(&unpacked.path().join(name), &mut tally);
     }
     tally.print();
