@@ -15,6 +15,7 @@ pub mod parser;
 pub mod process;
 pub mod reply;
 pub mod response;
+pub mod search;
 pub mod session;
 
 /// The whole program; gives the exit code.

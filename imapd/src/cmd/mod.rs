@@ -74,7 +74,7 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Rename { from, to, partition } => {
             Ok(rename::rename(session, &from, &to, partition.as_deref()))
         }
-        Command::Search { by, program } => Ok(search::search(session, by, &program)),
+        Command::Search { by, program } => Ok(search::search(session, tag, by, &program)),
         Command::Select { mailbox, options } => Ok(select::select(session, &mailbox, &options)),
         Command::SetAcl { mailbox, identifier, rights } => {
             Ok(acl::set(session, &mailbox, &identifier, &rights))
