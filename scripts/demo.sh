@@ -20,20 +20,22 @@ stop() {
 if [ "$1" = stop ]; then stop; echo "demo: stopped"; exit 0; fi
 bin=$(cd "$1" && pwd)
 fail() { echo "demo: $*" >&2; tail -n 20 "$demo/master.out" >&2 2>/dev/null || true; exit 1; }
-for p in master imapd lmtpd idled cyrus-tools; do
-  [ -x "$bin/$p" ] || fail "$bin/$p is not there; is this program finished? (see README.md)"
+# Cargo builds cyrus-imapd; installed it is imapd.
+prog() { if [ -x "$bin/cyrus-$1" ]; then echo "$bin/cyrus-$1"; else echo "$bin/$1"; fi; }
+for p in master imapd lmtpd idled tools; do
+  [ -x "$(prog $p)" ] || fail "$(prog $p) is not there; is this program finished? (see README.md)"
 done
 stop
 # As root the servers run as Debian's user mail, and everything must be in reach of it.
 user=$(id -un) as=""
 if [ "$(id -u)" = 0 ]; then
   user=mail as="setpriv --reuid=mail --regid=mail --init-groups"
-  if ! $as test -x "$bin/imapd" || ! $as test -x "$demo"; then
+  if ! $as test -x "$(prog imapd)" || ! $as test -x "$demo"; then
     [ -z "${DEMO_DIR:-}" ] || fail "user mail cannot reach $bin or $demo"
     demo=/tmp/cyrus-demo
     rm -rf "$demo"
     mkdir -p "$demo/bin"
-    for p in master imapd lmtpd idled cyrus-tools; do cp "$bin/$p" "$demo/bin/"; done
+    for p in master imapd lmtpd idled tools; do cp "$(prog $p)" "$demo/bin/"; done
     bin=$demo/bin
   fi
 fi
@@ -41,7 +43,6 @@ for d in conf spool sock sieve; do rm -rf "${demo:?}/$d"; done
 mkdir -p "$demo/conf/db" "$demo/conf/socket" "$demo/conf/msg" "$demo/conf/log" "$demo/conf/proc" "$demo/conf/ptclient" \
   "$demo/conf/lock" "$demo/spool" "$demo/sock" "$demo/sieve"
 port=${DEMO_PORT:-14300}
-free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 if command -v bash >/dev/null; then
   while ! PORT=$port bash -c '! (exec 3<>/dev/tcp/127.0.0.1/$PORT) 2>/dev/null && ! (exec 3<>/dev/tcp/127.0.0.1/$((PORT+1))) 2>/dev/null'
   do port=$((port + 2)); done
@@ -70,18 +71,18 @@ cyrus_user: $user
 END
 cat >"$demo/cyrus.conf" <<END
 START {
-  recover cmd="$bin/cyrus-tools ctl_cyrusdb -C $demo/imapd.conf -r"
+  recover cmd="$(prog tools) ctl_cyrusdb -C $demo/imapd.conf -r"
 }
 SERVICES {
-  imap cmd="$bin/imapd -C $demo/imapd.conf" listen="127.0.0.1:$port" proto="tcp4" prefork=1
-  lmtp cmd="$bin/lmtpd -a -C $demo/imapd.conf" listen="127.0.0.1:$lmtp" proto="tcp4" prefork=0
-  lmtpunix cmd="$bin/lmtpd -C $demo/imapd.conf" listen="$demo/sock/lmtp" prefork=0
+  imap cmd="$(prog imapd) -C $demo/imapd.conf" listen="127.0.0.1:$port" proto="tcp4" prefork=1
+  lmtp cmd="$(prog lmtpd) -a -C $demo/imapd.conf" listen="127.0.0.1:$lmtp" proto="tcp4" prefork=0
+  lmtpunix cmd="$(prog lmtpd) -C $demo/imapd.conf" listen="$demo/sock/lmtp" prefork=0
 }
 EVENTS {
-  checkpoint cmd="$bin/cyrus-tools ctl_cyrusdb -C $demo/imapd.conf -c" period=30
+  checkpoint cmd="$(prog tools) ctl_cyrusdb -C $demo/imapd.conf -c" period=30
 }
 DAEMON {
-  idled cmd="$bin/idled -C $demo/imapd.conf"
+  idled cmd="$(prog idled) -C $demo/imapd.conf"
 }
 END
 for u in admin ann; do
@@ -89,7 +90,7 @@ for u in admin ann; do
     || fail "saslpasswd2 does not work (package sasl2-bin)"
 done
 [ "$(id -u)" != 0 ] || chown -R mail:mail "$demo"
-CYRUS_USER=$user setsid $as "$bin/master" -C "$demo/imapd.conf" -M "$demo/cyrus.conf" -p "$demo/master.pid" -D \
+CYRUS_USER=$user setsid $as "$(prog master)" -C "$demo/imapd.conf" -M "$demo/cyrus.conf" -p "$demo/master.pid" -D \
   >"$demo/master.out" 2>&1 </dev/null &
 python3 "$top/scripts/demo.py" "$port" "$lmtp" || { stop || true; fail "the demonstration did not go through"; }
 cat <<END

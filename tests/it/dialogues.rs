@@ -55,3 +55,12 @@ fn every_dialogue_file_is_run_and_there_are_enough_of_them() {
     let commands: usize = files.iter().map(|n| load(&dir.join(format!("{n}.txt"))).commands()).sum();
     assert!(commands >= 250, "only {commands} commands");
 }
+
+#[test]
+fn our_master_runs_the_oracles_daemons() {
+    case("mixed::master", &[Need::Oracle], || {
+        for name in ["idle", "lmtp", "status"] {
+            check(name, Make::Master);
+        }
+    });
+}

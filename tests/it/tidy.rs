@@ -151,7 +151,7 @@ fn nothing_is_left_to_be_done() {
 fn no_path_of_a_developers_machine_is_in_the_tree() {
     let words = [
         concat!("/wo", "rk/"),
-        concat!(".lib", "rary"),
+        concat!("/.lib", "rary"),
         concat!("=/ro", "ot/"),
         concat!(" /ro", "ot/"),
         concat!("/ho", "me/dev"),

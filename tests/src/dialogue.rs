@@ -50,6 +50,8 @@ pub enum Make {
     Oracle,
     /// All programs of ours.
     Ours,
+    /// Our master with the oracle's services.
+    Master,
     /// Our master; connections in turn on our imapd and the oracle's.
     Mixed,
 }
@@ -164,6 +166,7 @@ impl Dialogue {
         let mut builder = match make {
             Make::Oracle => Builder::new(Server::Oracle),
             Make::Ours => Builder::new(Server::Ours),
+            Make::Master => Builder::new(Server::Oracle).server("master", Server::Ours),
             Make::Mixed => Builder::new(Server::Ours)
                 .server("tools", Server::Oracle)
                 .server("imap2", Server::Oracle)

@@ -62,11 +62,6 @@ fn program(service: &str) -> &str {
     }
 }
 
-/// The programs of ours that daemons do not cover are one executable under many names.
-fn is_daemon(name: &str) -> bool {
-    matches!(name, "master" | "imapd" | "lmtpd" | "idled" | "pop3d")
-}
-
 impl Builder {
     /// An instance with all programs from `default`, users `admin` (administrator), `ann`, `bert`, `cleo`, password `pw`.
     pub fn new(default: Server) -> Self {
@@ -297,23 +292,16 @@ impl Instance {
     /// # Panics
     /// When the program is missing.
     pub fn program(&self, server: Server, name: &str) -> PathBuf {
-        let name = if server == Server::Oracle && name == "idled" { "idled" } else { name };
-        let (dir, sub) = match server {
-            Server::Oracle => (place::oracle().expect("the oracle (make oracle)"), "oracle/bin"),
-            Server::Ours => (place::ours(), "ours"),
+        let (dir, sub, file) = match server {
+            Server::Oracle => {
+                let dir = place::oracle().expect("the oracle (make oracle)").join("bin");
+                (dir, "oracle/bin", name.to_string())
+            }
+            Server::Ours => (place::ours(), "ours", place::our_file(name)),
         };
-        let file = match server {
-            Server::Oracle => dir.join("bin").join(name),
-            Server::Ours if is_daemon(name) => dir.join(name),
-            Server::Ours => dir.join("cyrus-tools"),
-        };
-        assert!(file.exists(), "no program {}", file.display());
-        if place::unshare().is_some() {
-            let file = if server == Server::Ours && !is_daemon(name) { "cyrus-tools" } else { name };
-            self.root.join(sub).join(file)
-        } else {
-            file
-        }
+        let path = dir.join(&file);
+        assert!(path.exists(), "no program {}", path.display());
+        if place::unshare().is_some() { self.root.join(sub).join(file) } else { path }
     }
 
     /// A command that runs as the instance's user with its /dev/log, in the instance's directory.
@@ -352,7 +340,7 @@ impl Instance {
     pub fn tool(&self, server: Server, name: &str, args: &[&str]) -> Output {
         let program = self.program(server, name);
         let mut command = self.command(&program);
-        if server == Server::Ours && !is_daemon(name) {
+        if server == Server::Ours && !place::is_daemon(name) {
             command.arg(name);
         }
         command.arg("-C").arg(self.root.join("imapd.conf")).args(args);

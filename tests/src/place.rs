@@ -19,6 +19,19 @@ pub fn ours() -> PathBuf {
     exe.parent().and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default()
 }
 
+/// Is this one of the programs that stay resident? All others are names of `cyrus-tools`.
+pub fn is_daemon(name: &str) -> bool {
+    matches!(name, "master" | "imapd" | "lmtpd" | "idled" | "pop3d")
+}
+
+/// File name of one of our programs in [`ours`]: `cyrus-imapd` as cargo builds it, `imapd` as it is installed.
+pub fn our_file(name: &str) -> String {
+    if !is_daemon(name) {
+        return "cyrus-tools".into();
+    }
+    if ours().join(name).exists() { name.into() } else { format!("cyrus-{name}") }
+}
+
 /// Directory of the unpacked oracle (`bin/` of wrappers, `root/`), if `make oracle` made it.
 pub fn oracle() -> Option<PathBuf> {
     let dir =

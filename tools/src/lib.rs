@@ -57,6 +57,12 @@ pub fn main(argv: Vec<OsString>) -> i32 {
     if let Some(tool) = find(&name) {
         return (tool.run)(&Call { prog: name, args: argv.collect() });
     }
+    if name == "--list" {
+        // For installers: they make a link of each name.
+        let names: String = TOOLS.iter().map(|tool| format!("{}\n", tool.name)).collect();
+        let written = std::io::stdout().write_all(names.as_bytes());
+        return if written.is_ok() { libcyrus::base::exit::EX_OK } else { libcyrus::base::exit::EX_IOERR };
+    }
     let mut out = String::from("usage: cyrus-tools NAME [arguments]; NAME is one of\n");
     for tool in TOOLS {
         out.push_str(&format!("  {:<20} {}\n", tool.name, tool.about));
