@@ -26,6 +26,7 @@ pub enum ExpungeMode {
 
 /// The options of imapd.conf that this floor consults, read once.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of imapd.conf")]
 pub struct Settings {
     /// `mboxname_lockpath`, or `<configdirectory>/lock`.
     pub lock_root: PathBuf,

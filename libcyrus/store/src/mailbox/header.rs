@@ -202,3 +202,73 @@ impl MailboxHeader {
 pub(super) fn is_atom(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|&byte| byte > b' ' && byte < 0x7f && !b"(){%*\"\\]".contains(&byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(body: &[u8]) -> Option<MailboxHeader> {
+        MailboxHeader::decode(&[MAGIC, body].concat(), Path::new("cyrus.header")).ok()
+    }
+
+    fn name(text: &str) -> Option<Vec<u8>> {
+        Some(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn the_magic_is_115_octets() {
+        assert_eq!(MAGIC.len(), 115);
+        assert!(MailboxHeader::decode(b"%(T e)\n", Path::new("x")).is_err());
+    }
+
+    #[test]
+    fn the_written_form_comes_back() {
+        let header = MailboxHeader {
+            mbtype: b"e".to_vec(),
+            name: b"user.al ice".to_vec(),
+            uniqueid: b"ud4kv1".to_vec(),
+            quotaroot: name("user.al ice"),
+            acl: Some(b"alice\tlrswipkxtecdan\t-bob\tlr\t".to_vec()),
+            flags: vec![name("custom"), None, name("$Label1")],
+        };
+        let bytes = header.encode();
+        let body = &bytes[MAGIC.len()..];
+        assert_eq!(
+            body,
+            b"%(T e N \"user.al ice\" I ud4kv1 Q \"user.al ice\" A %(alice lrswipkxtecdan -bob lr) \
+              U (custom NIL $Label1))\n"
+        );
+        assert_eq!(decode(body), Some(header));
+    }
+
+    #[test]
+    fn the_old_form_is_read() {
+        let header = decode(b"user.a\tabc123\textra\nfoo  bar\na\tlrs\tb\tlr\t\n").expect("old form");
+        assert_eq!(header.quotaroot, name("user.a"));
+        assert_eq!(header.uniqueid, b"abc123");
+        assert_eq!(header.flags, [name("foo"), None, name("bar")]);
+        assert_eq!(header.acl, Some(b"a\tlrs\tb\tlr\t".to_vec()));
+        let bare = decode(b"\n\n\n").expect("nothing in it");
+        assert_eq!((bare.quotaroot, bare.flags.len(), bare.acl), (None, 0, None));
+    }
+
+    #[test]
+    fn keywords_are_found_without_case_and_limited() {
+        let mut header = MailboxHeader::default();
+        for n in 0..100 {
+            let added = header.add_flag(format!("k{n}").as_bytes(), FlagLimit::Client, &[]);
+            assert_eq!(added.expect("room"), (n, true));
+        }
+        assert_eq!(header.flag_slot(b"K42"), Some(42));
+        assert!(matches!(header.add_flag(b"more", FlagLimit::Client, &[]), Err(Error::TooManyFlags)));
+        assert_eq!(
+            header.add_flag(b"more", FlagLimit::Client, &[b"More".to_vec()]).expect("initial"),
+            (100, true)
+        );
+        assert!(matches!(header.add_flag(b"no atom", FlagLimit::All, &[]), Err(Error::InvalidIdentifier)));
+        for n in 101..128 {
+            header.add_flag(format!("r{n}").as_bytes(), FlagLimit::All, &[]).expect("room");
+        }
+        assert!(matches!(header.add_flag(b"last", FlagLimit::All, &[]), Err(Error::TooManyFlags)));
+    }
+}

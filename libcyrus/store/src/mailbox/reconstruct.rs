@@ -203,7 +203,9 @@ pub fn reconstruct(
     walk.run()?;
     let Walk { guard, found, .. } = walk;
     match plan.repair {
-        Repair::Mend => drop(guard.commit()?),
+        Repair::Mend => {
+            guard.commit()?;
+        }
         Repair::Tell => guard.abort(),
     }
     Ok(found.into_iter().map(|what| Finding { mailbox: name.clone(), what }).collect())

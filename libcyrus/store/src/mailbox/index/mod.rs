@@ -15,6 +15,8 @@ mod crcs;
 mod header;
 mod layout;
 mod record;
+#[cfg(test)]
+mod tests;
 pub mod upgrade;
 
 pub use crcs::{CRC_INIT_ANNOT, CRC_INIT_BASIC, annot_crc};
