@@ -6,15 +6,17 @@
 mod common;
 
 use common::{append, check, copy_tree, create, location, message, open, plain, recording};
+use cyrus_store::Store;
 use cyrus_store::append::AppendParams;
 use cyrus_store::lock::{Mode, UserLock};
 use cyrus_store::mailbox::disk::Step;
 use cyrus_store::mailbox::reconstruct::{Plan, Repair, reconstruct};
-use cyrus_store::mailbox::{CreateParams, Mailbox, SystemFlags, Touch};
+use cyrus_store::mailbox::{CreateParams, Mailbox, SystemFlags, Touch, UnlinkMark};
 use cyrus_util::guid::Guid;
 use cyrus_util::ids::{RecNo, Uid};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 fn replay(steps: &[Step], from: &Path, to: &Path) {
     let moved = |path: &Path| -> PathBuf { to.join(path.strip_prefix(from).expect("inside")) };
@@ -60,7 +62,7 @@ fn only_durable(steps: &[Step]) -> Vec<Step> {
 ///
 /// Records changed in place and the header that counts them are two writes, in C as here: a crash
 /// between leaves counts that only reconstruct sets right (`mends`).
-fn every_crash(mends: bool, act: impl Fn(&mut Mailbox), states: impl Fn(&mut Mailbox) -> &'static str) {
+fn every_crash(mends: bool, act: impl Fn(&Path, &Arc<Store>), states: impl Fn(&mut Mailbox) -> &'static str) {
     let dir = tempfile::tempdir().expect("tempdir");
     let root = dir.path().join("live");
     let base = dir.path().join("base");
@@ -69,7 +71,7 @@ fn every_crash(mends: bool, act: impl Fn(&mut Mailbox), states: impl Fn(&mut Mai
     append(&mut open(&root, &store), &[1, 2, 3], &AppendParams::default());
     copy_tree(&root, &base);
     let _ = store.disk().take_steps();
-    act(&mut open(&root, &store));
+    act(&root, &store);
     let steps = store.disk().take_steps();
     assert!(steps.len() > 2);
     assert_eq!(states(&mut open(&root, &plain(&root))), "new");
@@ -124,9 +126,9 @@ fn every_crash(mends: bool, act: impl Fn(&mut Mailbox), states: impl Fn(&mut Mai
 fn an_append_is_there_or_not_there() {
     every_crash(
         false,
-        |mailbox| {
+        |root, store| {
             let params = AppendParams { keywords: vec![b"$Label1".to_vec()], ..AppendParams::default() };
-            append(mailbox, &[4, 5], &params);
+            append(&mut open(root, store), &[4, 5], &params);
         },
         |mailbox| match check(mailbox).len() {
             3 => "old",
@@ -143,7 +145,8 @@ fn an_append_is_there_or_not_there() {
 fn a_keyword_is_never_set_without_its_name() {
     every_crash(
         true,
-        |mailbox| {
+        |root, store| {
+            let mut mailbox = open(root, store);
             let user = UserLock::unowned();
             let mut guard = mailbox.lock_index(&user, Mode::Exclusive).expect("lock");
             let slot = guard.user_flag(b"work", cyrus_store::mailbox::FlagLimit::Client).expect("flag");
@@ -165,6 +168,37 @@ fn a_keyword_is_never_set_without_its_name() {
                 // The record is on disk and the header with the counts is not: C leaves the same,
                 // and reconstruct counts anew; the flag itself is right.
                 (true, 0) if named => "old",
+                _ => "neither",
+            }
+        },
+    );
+}
+
+#[test]
+fn a_repack_cut_off_anywhere_loses_no_message() {
+    every_crash(
+        true,
+        |root, store| {
+            let mut mailbox = open(root, store);
+            let user = UserLock::unowned();
+            let mut guard = mailbox.lock_index(&user, Mode::Exclusive).expect("lock");
+            guard.expunge(|record| record.uid == Uid(2)).expect("expunge");
+            guard.mark_unlinked(UnlinkMark::All).expect("mark");
+            guard.commit().expect("commit");
+            drop(mailbox);
+            Mailbox::run_cleanup(store, location(root, store)).expect("cleanup");
+        },
+        |mailbox| {
+            let user = UserLock::unowned();
+            let guard = mailbox.lock_index(&user, Mode::Shared).expect("lock");
+            let records: Vec<_> = guard.records().collect::<Result<_, _>>().expect("records");
+            for record in records.iter().filter(|record| record.is_live()) {
+                assert_eq!(Guid::of(&guard.mailbox().message(record).expect("message")), record.guid);
+            }
+            let live: Vec<u32> = records.iter().filter(|r| r.is_live()).map(|r| r.uid.0).collect();
+            match (live.as_slice(), records.len()) {
+                ([1, 2, 3], 3) | ([1, 3], 3) => "old",
+                ([1, 3], 2) => "new",
                 _ => "neither",
             }
         },

@@ -105,6 +105,7 @@ pub(super) struct CacheWriter {
     written: u64,
     pending: Vec<u8>,
     dirty: bool,
+    replaced: bool,
 }
 
 impl CacheWriters {
@@ -129,6 +130,11 @@ impl CacheWriters {
         record.cache_offset = writer.append(disk, bytes)?;
         record.cache_crc = crc32fast::hash(bytes);
         Ok(())
+    }
+
+    /// Whether a cache file was replaced by another.
+    pub(super) fn replaced(&self) -> bool {
+        [&self.main, &self.archive].into_iter().flatten().any(|writer| writer.replaced)
     }
 
     /// Makes all that was appended durable.
@@ -157,7 +163,8 @@ impl CacheWriter {
             Err(e) => return Err(Error::io("open cache", &path, e)),
         };
         let size = file.metadata().map_err(|e| Error::io("fstat cache", &path, e))?.len();
-        let mut writer = Self { file, path, written: size, pending: Vec::new(), dirty: false };
+        let mut writer =
+            Self { file, path, written: size, pending: Vec::new(), dirty: false, replaced: false };
         if size < 4 {
             writer.written = 0;
             writer.pending.extend_from_slice(&generation.to_be_bytes());
@@ -166,16 +173,41 @@ impl CacheWriter {
             let mut word = [0; 4];
             writer.file.read_exact_at(&mut word, 0).map_err(|e| Error::io("read cache", &writer.path, e))?;
             if u32::from_be_bytes(word) != generation {
-                return Err(Error::corrupt(&writer.path, 0, "cache generation"));
+                return Self::replace(disk, writer.path, generation);
             }
         }
         Ok(writer)
     }
 
+    /// A crash between the renames of a repack left a cache of another generation: takes the new
+    /// one if it is still there, else begins an empty one; the data of its records is made from
+    /// the messages until they get new ones.
+    fn replace(disk: &Disk, path: PathBuf, generation: u32) -> Result<Self> {
+        let new = Location::new_name(&path);
+        let mut word = [0; 4];
+        let fits = File::open(&new).and_then(|file| file.read_exact_at(&mut word, 0)).is_ok()
+            && u32::from_be_bytes(word) == generation;
+        if !fits {
+            Self::create(disk, new.clone(), generation)?.commit(disk)?;
+        }
+        disk.rename(&new, &path)?;
+        let file = File::options().read(true).write(true).open(&path);
+        let file = file.map_err(|e| Error::io("open cache", &path, e))?;
+        let written = file.metadata().map_err(|e| Error::io("fstat cache", &path, e))?.len();
+        Ok(Self { file, path, written, pending: Vec::new(), dirty: true, replaced: true })
+    }
+
     /// Begins a new file with this generation.
     pub(super) fn create(disk: &Disk, path: PathBuf, generation: u32) -> Result<Self> {
         let file = disk.create(&path)?;
-        Ok(Self { file, path, written: 0, pending: generation.to_be_bytes().to_vec(), dirty: true })
+        Ok(Self {
+            file,
+            path,
+            written: 0,
+            pending: generation.to_be_bytes().to_vec(),
+            dirty: true,
+            replaced: false,
+        })
     }
 
     /// Appends and tells the offset.

@@ -215,6 +215,9 @@ impl IndexGuard<'_> {
         let store = std::sync::Arc::clone(&self.mailbox.store);
         let disk = store.disk();
         self.changes.caches.commit(disk)?;
+        if self.changes.caches.replaced() {
+            self.mailbox.caches.forget();
+        }
         self.commit_quota()?;
         let renamed = self.changes.mailbox_header.is_some();
         if let Some(header) = self.changes.mailbox_header.take() {

@@ -2,7 +2,7 @@
 //!
 //! The new files are complete and synced under their `.NEW` names before the first rename. Index
 //! first, then caches: a crash between leaves an index whose generation the cache lacks, so every
-//! cache CRC fails and the messages are parsed until reconstruct or the next repack.
+//! cache CRC fails and the messages are parsed until the next append finishes the rename.
 
 use super::cache::CacheWriter;
 use super::expunge::{clean_files, needs_cleanup};
