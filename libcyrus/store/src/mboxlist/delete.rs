@@ -41,7 +41,8 @@ impl Catalog {
         let delayed = self.config().choice(Opt::DeleteMode) == "delayed";
         if how == DeleteHow::Configured && delayed && !name.is_deleted(self.rules()) {
             let to = self.free_deleted_name(name)?;
-            return self.rename_granted(store, lock, &entry, &to, &RenameHow::default());
+            self.rename_granted(store, lock, &entry, &to, &RenameHow::default())?;
+            return self.fill_around(store, lock, name, &to);
         }
         self.delete_now(store, lock, &entry)
     }

@@ -37,6 +37,32 @@ impl Catalog {
         to: &MboxName,
         how: &RenameHow,
     ) -> Result<()> {
+        self.rename_one(store, lock, actor, from, to, how)?;
+        self.fill_around(store, lock, from, to)
+    }
+
+    /// Names that are missing above children left behind, and above the new place.
+    pub(super) fn fill_around(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        from: &MboxName,
+        to: &MboxName,
+    ) -> Result<()> {
+        let mbtype = super::MbType::of(self.lookup_any(to)?.mbtype.kind);
+        self.fill_intermediates(store, lock, from, mbtype)?;
+        self.fill_intermediates(store, lock, to, mbtype)
+    }
+
+    fn rename_one(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        actor: &Actor<'_>,
+        from: &MboxName,
+        to: &MboxName,
+        how: &RenameHow,
+    ) -> Result<()> {
         let entry = self.lookup_any(from)?;
         if entry.mbtype.is_deleted() {
             return Err(Error::NotFound);
@@ -84,7 +110,9 @@ impl Catalog {
         if !entry.mbtype.is_intermediate() {
             let location = self.location(entry)?;
             let mut mailbox = Mailbox::open(store, lock, location, Mode::Exclusive, Wait::Block)?;
-            let old_root = mailbox.header().quotaroot.clone().map(MboxName::new);
+            let index = mailbox.lock_index(lock, Mode::Shared)?;
+            let old_root = index.mailbox_header().quotaroot.clone().map(MboxName::new);
+            index.abort();
             let new_root = self.find_quota_root(to)?;
             if entry.mbtype.has_legacy_dirs() {
                 new.partition = Some(self.partition_for_new(to, how.partition.as_deref())?);
@@ -115,8 +143,6 @@ impl Catalog {
         change.put(&new)?;
         change.commit()?;
         log::info!(target: "syslog", "Rename: {} -> {to}", entry.name);
-        self.fill_intermediates(store, lock, &entry.name, new.mbtype)?;
-        self.fill_intermediates(store, lock, to, new.mbtype)?;
         self.sync_log(&[b"RENAME", entry.name.as_bytes(), to.as_bytes()]);
         self.forget_status(&entry.name);
         match leftover {
@@ -143,7 +169,9 @@ impl Catalog {
         let mut new = MbEntry { partition: Some(partition), ..entry.clone() };
         let target = self.location(&new)?;
         let mut mailbox = Mailbox::open(store, lock, self.location(entry)?, Mode::Exclusive, Wait::Block)?;
-        let quotaroot = mailbox.header().quotaroot.clone();
+        let index = mailbox.lock_index(lock, Mode::Shared)?;
+        let quotaroot = index.mailbox_header().quotaroot.clone();
+        index.abort();
         let renamed = mailbox.rename(lock, &target, quotaroot)?;
         new.foldermodseq = mailbox.index_header().highestmodseq;
         self.update_entry(lock, &new)?;
@@ -191,9 +219,11 @@ impl Catalog {
         let mut done = Vec::new();
         for name in names {
             let target = name.rebase(from, to).ok_or(Error::BadName)?;
-            self.rename_mailbox(store, lock, actor, &name, &target, how)?;
+            self.rename_one(store, lock, actor, &name, &target, how)?;
             done.push((name, target));
         }
+        // Only now: in the middle every child still seemed to be without its parent.
+        self.fill_around(store, lock, from, to)?;
         Ok(done)
     }
 }
