@@ -12,6 +12,15 @@ enum When {
     LoggedIn,
 }
 
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What the greeting tells.
+    Greeting,
+    /// Everything.
+    Full,
+}
+
 /// Tokens in C's order. Only what works is here.
 const TOKENS: &[(&str, When)] = &[
     ("IMAP4rev1", When::Always),            // RFC 3501
@@ -38,29 +47,31 @@ const TOKENS: &[(&str, When)] = &[
     ("UIDPLUS", When::LoggedIn),            // RFC 4315
     ("UNSELECT", When::LoggedIn),           // RFC 3691
     ("WITHIN", When::LoggedIn),             // RFC 5032
+    ("DIGEST=SHA1", When::LoggedIn),        // C's own: FETCH DIGEST.SHA1
+    ("X-CREATEDMODSEQ", When::LoggedIn),    // C's own: STATUS and FETCH CREATEDMODSEQ
 ];
 
 /// The capability list of this moment, without brackets or `* CAPABILITY`.
-pub fn list(session: &mut Session<'_>) -> Vec<u8> {
-    let logged_in = session.user.is_some();
+/// CAPABILITY before login shows all that login will bring, too, as in C; the greeting does not.
+pub fn list(session: &mut Session<'_>, depth: Depth) -> Vec<u8> {
     let config = std::sync::Arc::clone(&session.imapd.config);
     let suppressed: Vec<&str> = config.words(Opt::SuppressCapabilities).collect();
     let is_shown = |token: &str| !suppressed.iter().any(|word| word.eq_ignore_ascii_case(token));
     let mut tokens: Vec<String> = TOKENS
         .iter()
-        .filter(|(token, when)| (logged_in || *when == When::Always) && is_shown(token))
+        .filter(|(token, when)| (depth == Depth::Full || *when == When::Always) && is_shown(token))
         .map(|(token, _)| (*token).to_owned())
         .collect();
     crate::cmd::starttls::add_capabilities(session, &mut tokens);
-    if logged_in && session.imapd.idle.is_some() && is_shown("IDLE") {
-        tokens.push("IDLE".to_owned());
+    if depth == Depth::Full {
+        crate::cmd::starttls::add_limits(session, &mut tokens);
     }
     tokens.join(" ").into_bytes()
 }
 
 /// The greeting line (C: options `serverinfo`, `servername`).
 pub fn greeting(session: &mut Session<'_>) -> Vec<u8> {
-    let capabilities = list(session);
+    let capabilities = list(session, Depth::Greeting);
     let config = &session.imapd.config;
     let info = match config.choice(Opt::Serverinfo) {
         "off" => String::new(),

@@ -74,6 +74,12 @@ pub struct Session<'p> {
     pub selected: Option<Selected>,
     /// Extensions in use.
     pub enabled: Enabled,
+    /// `+detail` of the login name (`imapmagicplus`).
+    pub magicplus: Option<Vec<u8>>,
+    /// Strength of TLS or, once an AUTHENTICATE succeeded, of its layer.
+    pub ssf: u32,
+    /// Whether an ID came already.
+    pub has_id: bool,
     /// Told with the next command (option `plaintextloginalert`).
     pub alert: Option<String>,
     /// Mailboxes whose cleanup waits for a quiet moment.
@@ -142,6 +148,9 @@ impl<'p> Session<'p> {
             user: None,
             selected: None,
             enabled: Enabled::default(),
+            magicplus: None,
+            ssf: 0,
+            has_id: false,
             alert: None,
             cleanups: Vec::new(),
         }
@@ -172,6 +181,8 @@ impl<'p> Session<'p> {
         if let Some(text) = self.imapd.msgfiles.motd() {
             self.untagged_alert(b"OK", &text);
         }
+        // Listing the mechanisms started libsasl; until AUTHENTICATE or LOGIN it is not needed.
+        self.imapd.sasl.release();
         loop {
             if !self.between_commands()? || !self.one_command()? {
                 return self.stream.flush().map_err(|e| Stop::Io(to_io(e)));
@@ -199,7 +210,10 @@ impl<'p> Session<'p> {
         if self.user.as_ref().is_none_or(|user| user.auth.is_admin()) {
             return false;
         }
-        let Some(text) = self.imapd.msgfiles.shutdown() else { return false };
+        let userid = self.user.as_ref().map_or(&[][..], |user| user.auth.userid());
+        let service = self.imapd.config.service();
+        let denied = self.imapd.catalog.user_denied(userid, service.as_bytes());
+        let Some(text) = self.imapd.msgfiles.shutdown().or(denied) else { return false };
         self.untagged_alert(b"BYE", &text);
         true
     }

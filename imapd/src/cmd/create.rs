@@ -19,3 +19,5 @@ use crate::session::{Flow, Session};
 pub fn create(session: &mut Session<'_>, mailbox: &[u8], options: &CreateOptions) -> Flow {
     todo!()
 }
+
+pub fn autocreate_at_login(session: &mut Session<'_>) {}

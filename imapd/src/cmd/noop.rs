@@ -6,7 +6,7 @@ use crate::session::{Flow, Session};
 
 /// CAPABILITY.
 pub fn capability(session: &mut Session<'_>) -> Flow {
-    let list = capability::list(session);
+    let list = capability::list(session, capability::Depth::Full);
     session.stream.write(&[b"* CAPABILITY ", list.as_slice(), b"\r\n"].concat());
     refresh(session);
     Answer::completed().into()
