@@ -4,8 +4,8 @@ use crate::session::{Ending, Session};
 use libcyrus::auth::{self, AuthState};
 use libcyrus::base::Config;
 use libcyrus::base::config::Opt;
-use libcyrus::base::log::{self, Priority};
 use libcyrus::base::exit::Fatal;
+use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::Need;
 use libcyrus::net::local::Idle;
 use libcyrus::net::{sasl, tls};
@@ -118,8 +118,8 @@ impl sasl::Policy for ProxyPolicy {
         {
             let has_domains = self.config.choice(Opt::Virtdomains) != "off";
             let rest = user.get(plus..).unwrap_or_default();
-            let length =
-                if has_domains { rest.iter().position(|&byte| byte == b'@') } else { None }.unwrap_or(rest.len());
+            let length = if has_domains { rest.iter().position(|&byte| byte == b'@') } else { None }
+                .unwrap_or(rest.len());
             let detail = user.drain(plus..plus + length).collect();
             self.facts.borrow_mut().magicplus = Some(detail);
         }

@@ -45,7 +45,8 @@ pub fn authenticate(
     }
     login::set_user(session, &success.userid);
     session.ssf = success.ssf;
-    let answer = Answer::ok(format!("Success ({}) SESSIONID=<{}>", protection(is_tls, success.ssf), session.id));
+    let answer =
+        Answer::ok(format!("Success ({}) SESSIONID=<{}>", protection(is_tls, success.ssf), session.id));
     let answer = if success.ssf == 0 {
         let capabilities = capability::list(session, capability::Depth::Full);
         answer.with_code([b"CAPABILITY ".as_slice(), &capabilities].concat())
