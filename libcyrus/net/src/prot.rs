@@ -422,6 +422,10 @@ impl Stream {
             self.taken = 0;
         }
         let start = self.received.len();
+        if self.tls.is_some() {
+            // Waiting flushes, and what it flushes must be encrypted: only then take the layer out.
+            self.wait_readable()?;
+        }
         if let Some(mut tls) = self.tls.take() {
             let result = self.receive_tls(&mut tls);
             self.tls = Some(tls);
@@ -460,8 +464,8 @@ impl Stream {
         Ok(())
     }
 
+    /// One read from the readable descriptor; never writes clear text, so it must not flush.
     fn receive_tls(&mut self, tls: &mut Tls) -> Result<()> {
-        self.wait_readable()?;
         let n = tls.connection.read_tls(&mut self.input)?;
         let state = tls.connection.process_new_packets().map_err(|e| Error::Tls(e.to_string()));
         if tls.connection.wants_write() {
