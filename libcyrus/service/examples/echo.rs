@@ -7,13 +7,14 @@ use cyrus_service::{Connection, End, Program};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::sync::Arc;
 
 struct Echo;
 
 impl Program for Echo {
     const NEED: Need = Need::Nothing;
 
-    fn start(_config: &'static Config, _args: &[OsString]) -> Result<Self, Fatal> {
+    fn start(_config: Arc<Config>, _args: &[OsString]) -> Result<Self, Fatal> {
         Ok(Self)
     }
 

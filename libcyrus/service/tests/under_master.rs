@@ -7,6 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 const MASTER: &str = "/usr/lib/cyrus/bin/master";
@@ -31,6 +33,7 @@ impl Instance {
             println!("skipped: needs the installed C master and root");
             return None;
         }
+        let _alone = FILES.lock().unwrap_or_else(|e| e.into_inner());
         let cyrus = nix::unistd::User::from_name("cyrus").unwrap()?;
         let dir = tempfile::Builder::new().prefix("net-").tempdir().unwrap();
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
@@ -43,7 +46,7 @@ impl Instance {
         // The C master runs it from a place the cyrus user can reach.
         let program = root.join("echo");
         std::fs::copy(example(), &program).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let show = root.display();
         let conf = format!(
             "configdirectory: {show}/conf\npartition-default: {show}/spool\nservername: localhost\n\
@@ -109,6 +112,21 @@ impl Talk {
         assert_eq!(self.line(), "");
     }
 }
+
+/// A free port below the range of outgoing connections, which could take it before master does.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(21_050);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Held while a program file is written or a process started: a child forked by another test
+/// would keep the file open for writing, and nobody could execute it ("text file busy").
+static FILES: Mutex<()> = Mutex::new(());
 
 fn example() -> PathBuf {
     let exe = std::env::current_exe().unwrap();
@@ -195,7 +213,9 @@ fn a_new_program_file_ends_waiting_processes() {
     let (talk, pid, _) = instance.connect();
     let program = instance.dir.path().join("echo");
     let new = instance.dir.path().join("echo.new");
+    let alone = FILES.lock().unwrap_or_else(|e| e.into_inner());
     std::fs::copy(&program, &new).unwrap();
+    drop(alone);
     std::fs::rename(&new, &program).unwrap();
     talk.quit();
     wait_for("the old one to notice", || (!instance.children().contains(&pid)).then_some(()));

@@ -39,10 +39,13 @@ pub trait Hooks {
     fn loads_plugin(&self, file: &[u8]) -> bool;
 }
 
+/// Plugin name and option name.
+type OptionKey = (Option<String>, String);
+
 struct Context {
     hooks: Box<dyn Hooks>,
     /// Option values given out; libsasl keeps the pointers.
-    options: RefCell<BTreeMap<(Option<String>, String), Option<CString>>>,
+    options: RefCell<BTreeMap<OptionKey, Option<CString>>>,
 }
 
 /// libsasl initialised for servers, with its hooks. Drop the last reference to shut it down.
