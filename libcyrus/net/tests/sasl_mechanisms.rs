@@ -1,7 +1,7 @@
 //! Goal: every mechanism of a usual installation works through our server and client sides, with
-//! security layer where it has one. Method: a sasldb made by saslpasswd2, both sides over a socket
-//! pair in one thread each would not do (libsasl belongs to one thread), so the client runs in a
-//! child process: this test binary called again. Skipped without saslpasswd2.
+//! security layer where it has one. Method: a sasldb made by saslpasswd2; libsasl belongs to one
+//! thread, so the client runs in a child process: this test binary called again. Skipped without
+//! saslpasswd2.
 
 use cyrus_base::Config;
 use cyrus_net::Stream;
@@ -157,7 +157,7 @@ fn mechanisms_log_in_and_refuse() {
         let success = good.result.unwrap();
         assert_eq!(success.userid, b"ann", "{mechanism}");
         assert_eq!(success.mechanism, mechanism);
-        assert_eq!(success.ssf >= ssf, true, "{mechanism} {}", success.ssf);
+        assert!(success.ssf >= ssf, "{mechanism} {}", success.ssf);
         assert_eq!(success.ssf > 0, ssf > 0, "{mechanism}");
         let bad = session(d, &mut server, &format!("{mechanism} ann wrong"));
         let Err(Failure::Refused { code, .. }) = bad.result else { panic!("{mechanism}") };
