@@ -190,11 +190,14 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// Housekeeping while nobody waits for an answer; false when the session is to end.
+    /// Housekeeping while nobody waits for an answer; false when the session is to end. A client
+    /// that has sent its next command already is not kept waiting.
     fn between_commands(&mut self) -> Result<bool, Stop> {
-        self.stream.flush().map_err(|e| Stop::Io(to_io(e)))?;
-        self.register_command(b"");
-        self.run_cleanups();
+        if self.stream.buffered().is_empty() {
+            self.stream.flush().map_err(|e| Stop::Io(to_io(e)))?;
+            self.register_command(b"");
+            self.run_cleanups();
+        }
         if self.shut_down_is_asked() {
             return Ok(false);
         }
