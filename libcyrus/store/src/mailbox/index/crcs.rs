@@ -2,8 +2,7 @@
 
 use super::layout::Version;
 use super::record::{InternalFlags, Record, SystemFlags};
-use cyrus_util::ids::Uid;
-use std::io::Write as _;
+use cyrus_util::ids::{Uid, UnixTime};
 
 /// Value of `synccrc_basic` over no record.
 pub const CRC_INIT_BASIC: u32 = 0;
@@ -34,14 +33,68 @@ pub(crate) fn basic_crc(record: &Record, flag_crcs: &[u32]) -> u32 {
             flags ^= flag_crcs.get(usize::from(slot)).copied().unwrap_or(0);
         }
     }
-    let mut text = Vec::with_capacity(128);
-    let written = write!(
-        text,
-        "{} {} {} ({}) {} {}",
-        record.uid, record.modseq, record.last_updated, flags, record.internaldate, record.guid
-    );
-    debug_assert!(written.is_ok());
-    crc32fast::hash(&text)
+    let mut text = Text::default();
+    text.number(u64::from(record.uid.0));
+    text.bytes(b" ");
+    text.number(record.modseq.0);
+    text.bytes(b" ");
+    text.number(seconds(record.last_updated));
+    text.bytes(b" (");
+    text.number(u64::from(flags));
+    text.bytes(b") ");
+    text.number(seconds(record.internaldate));
+    text.bytes(b" ");
+    for byte in record.guid.0 {
+        text.bytes(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+    crc32fast::hash(text.as_bytes())
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+fn seconds(time: UnixTime) -> u64 {
+    u64::try_from(time.0).unwrap_or(0)
+}
+
+/// A short text on the stack: these checksums are made twice for every changed record.
+struct Text {
+    buffer: [u8; 192],
+    length: usize,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self { buffer: [0; 192], length: 0 }
+    }
+}
+
+impl Text {
+    fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        debug_assert!(end <= self.buffer.len());
+        if let Some(place) = self.buffer.get_mut(self.length..end) {
+            place.copy_from_slice(bytes);
+            self.length = end;
+        }
+    }
+
+    fn number(&mut self, mut value: u64) {
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (value % 10) as u8;
+            value /= 10;
+            if value == 0 {
+                break;
+            }
+        }
+        self.bytes(&digits[at..]);
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
 }
 
 /// What one annotation adds to `synccrc_annot`. C: `crc_annot()`
@@ -62,18 +115,26 @@ pub(crate) fn virtual_annot_crc(record: &Record, version: Version) -> u32 {
         return 0;
     }
     let v = version.minor();
-    let one = |name: &str, value: String| {
-        annot_crc(record.uid, format!("{NAMESPACE}{name}").as_bytes(), b"", value.as_bytes())
-    };
     let mut crc = 0;
     if record.cid != 0 && v >= 13 {
-        crc ^= one("thrid", format!("{:x}", record.cid));
+        let value = format!("{:x}", record.cid);
+        crc ^= annot_crc(record.uid, &[NAMESPACE.as_bytes(), b"thrid"].concat(), b"", value.as_bytes());
     }
+    let mut number = |entry: &[u8], value: u64| {
+        let mut text = Text::default();
+        text.number(u64::from(record.uid.0));
+        text.bytes(b" ");
+        text.bytes(NAMESPACE.as_bytes());
+        text.bytes(entry);
+        text.bytes(b"  ");
+        text.number(value);
+        crc ^= crc32fast::hash(text.as_bytes());
+    };
     if record.savedate.0 != 0 && v >= 15 {
-        crc ^= one("savedate", record.savedate.to_string());
+        number(b"savedate", seconds(record.savedate));
     }
     if record.createdmodseq.0 != 0 && v >= 16 {
-        crc ^= one("createdmodseq", record.createdmodseq.to_string());
+        number(b"createdmodseq", record.createdmodseq.0);
     }
     crc
 }
