@@ -17,19 +17,10 @@ const OWNER: &[u8] = b"[.OwNeR.]";
 impl Mailbox {
     /// All message annotations by UID.
     pub(super) fn all_annotations(&self) -> Result<BTreeMap<Uid, Vec<StoredAnnotation>>> {
-        self.annotations_with_prefix(b"")
-    }
-
-    /// The stored annotations of one message.
-    pub(super) fn message_annotations(&self, uid: Uid) -> Result<Vec<StoredAnnotation>> {
-        Ok(self.annotations_with_prefix(format!("{uid}\0").as_bytes())?.remove(&uid).unwrap_or_default())
-    }
-
-    fn annotations_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<Uid, Vec<StoredAnnotation>>> {
         let mut found: BTreeMap<Uid, Vec<StoredAnnotation>> = BTreeMap::new();
         let Some(db) = self.annotations_db()? else { return Ok(found) };
         let owner = self.location.owner.as_deref().unwrap_or_default();
-        let walked = db.foreach(prefix, |key: &[u8], value: &[u8]| {
+        let walked = db.foreach(b"", |key: &[u8], value: &[u8]| {
             if let Some((uid, annotation)) = decode(key, value, owner) {
                 found.entry(uid).or_default().push(annotation);
             }

@@ -99,6 +99,8 @@ pub(super) struct Changes {
     pub(super) modseq_dirty: bool,
     pub(super) now: UnixTime,
     pub(super) caches: CacheWriters,
+    /// Message annotations, read once when the first message is expunged.
+    pub(super) annotations: Option<BTreeMap<Uid, Vec<StoredAnnotation>>>,
     /// The index header was written: what it counts may be seen by others.
     pub(super) published: bool,
     before: QuotaUse,
@@ -118,6 +120,7 @@ impl Changes {
             modseq_dirty: false,
             now: UnixTime::now(),
             caches: CacheWriters::default(),
+            annotations: None,
             published: false,
             flag_crcs: mailbox.flag_crcs.clone(),
         }

@@ -541,8 +541,14 @@ impl IndexGuard<'_> {
         self.changes.count(&old, false);
         self.changes.count(record, true);
         if expunged && !was_expunged {
-            let annotations = self.mailbox.message_annotations(record.uid)?;
-            self.changes.count_annotations(record.uid, &annotations, false);
+            let mut annotations = match self.changes.annotations.take() {
+                Some(annotations) => annotations,
+                None => self.mailbox.all_annotations()?,
+            };
+            if let Some(of_message) = annotations.remove(&record.uid) {
+                self.changes.count_annotations(record.uid, &of_message, false);
+            }
+            self.changes.annotations = Some(annotations);
         }
         if expunged {
             self.note_expunged(record.last_updated);
@@ -710,6 +716,7 @@ impl IndexGuard<'_> {
         touch: Touch,
     ) -> Result<()> {
         self.check_writable()?;
+        self.changes.annotations = None;
         if let Some(uid) = uid {
             match self.find(uid)? {
                 Some(record) if record.is_live() => {}
