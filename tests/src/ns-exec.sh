@@ -25,7 +25,7 @@ ln -s /proc/self/fd/0 "$dev/stdin"
 ln -s /proc/self/fd/1 "$dev/stdout"
 ln -s /proc/self/fd/2 "$dev/stderr"
 ln -s "$dir/log.sock" "$dev/log"
-mount --move "$dev" /dev
+mount --rbind "$dev" /dev
 cd "$dir"
 if [ "$user" = - ]; then exec setpriv --inh-caps=-all --ambient-caps=-all "$@"; fi
 exec setpriv --reuid="$user" --regid="$user" --init-groups "$@"
