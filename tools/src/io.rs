@@ -8,6 +8,11 @@ pub fn print(bytes: &[u8]) {
     let _ = out.write_all(bytes).and_then(|()| out.flush());
 }
 
+/// Writes to standard error.
+pub fn complain(bytes: &[u8]) {
+    let _ = std::io::stderr().lock().write_all(bytes);
+}
+
 /// Writes a complaint (unless empty) and the usage text to standard error; gives `code` back.
 pub fn usage(complaint: &str, usage: &str, code: i32) -> i32 {
     let mut err = std::io::stderr().lock();

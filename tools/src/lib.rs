@@ -14,6 +14,7 @@ mod cyr_buildinfo;
 mod cyr_dbtool;
 mod cyr_info;
 pub mod io;
+mod mbpath;
 mod mkimap;
 
 /// How a tool was called.
@@ -43,6 +44,7 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "cyr_buildinfo", about: "tell what is built in", run: cyr_buildinfo::run },
     Tool { name: "cyr_dbtool", about: "look into a database and change it", run: cyr_dbtool::run },
     Tool { name: "cyr_info", about: "show the configuration and what the server does", run: cyr_info::run },
+    Tool { name: "mbpath", about: "tell where the files of a mailbox are", run: mbpath::run },
     Tool { name: "mkimap", about: "make configuration and partition directories", run: mkimap::run },
 ];
 

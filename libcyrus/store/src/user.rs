@@ -4,6 +4,7 @@
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock};
+use cyrus_base::config::Opt;
 use cyrus_util::mboxname::{MboxName, Parts, id_dir};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -43,6 +44,51 @@ impl Catalog {
             Some(userid) => self.user_path(&userid, suffix),
             None => Ok(self.legacy_path(&parts, suffix)),
         }
+    }
+
+    /// The directory of a mailbox owner's files. C: mboxname_conf_getpath(mbname, NULL)
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn owner_dir(&self, name: &MboxName) -> Result<PathBuf> {
+        let mut path = self.owner_path(name, "sub")?;
+        path.pop();
+        Ok(path)
+    }
+
+    /// The directory of a user's Sieve scripts, or of the global ones. `None` for a user without
+    /// INBOX. C: user_sieve_path()
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn sieve_dir(&self, userid: Option<&[u8]>) -> Result<Option<PathBuf>> {
+        let mut path = self.config().path(Opt::Sievedir).map(Path::to_path_buf).unwrap_or_default();
+        let Some(userid) = userid else {
+            path.push("global");
+            return Ok(Some(path));
+        };
+        let entry = match self.lookup(&MboxName::user_inbox(userid, self.rules())) {
+            Ok(entry) => entry,
+            Err(Error::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match &entry.uniqueid {
+            Some(uniqueid) if !entry.mbtype.has_legacy_dirs() => {
+                path.push(OsStr::from_bytes(&id_dir(uniqueid)));
+            }
+            _ => {
+                let parts = entry.name.parts(self.rules());
+                if let Some(domain) = &parts.domain {
+                    path.push("domain");
+                    path.push(self.dirhash().letter(domain).to_string());
+                    path.push(OsStr::from_bytes(domain));
+                }
+                let localpart = parts.localpart.unwrap_or_default();
+                path.push(self.dirhash().letter(&localpart).to_string());
+                path.push(OsStr::from_bytes(&localpart));
+            }
+        }
+        Ok(Some(path))
     }
 
     /// A file in the directory of an INBOX's id. C: mboxid_conf_getpath()
