@@ -127,7 +127,7 @@ impl Error {
     /// An I/O failure on `file`, noted in the log once, here.
     #[must_use]
     pub fn io(what: &'static str, file: &Path, source: io::Error) -> Self {
-        log::error!(target: "syslog", "IOERROR: {what}: filename=<{}> syserror=<{source}>", file.display());
+        let _logged = cyrus_base::log::ioerror(what, &[("filename", &file.display())], Some(&source));
         Self::Io { what, file: file.to_path_buf(), source }
     }
 

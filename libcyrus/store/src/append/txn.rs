@@ -175,11 +175,12 @@ impl<'m> AppendTxn<'m> {
                 let Some(name) = from.header().flag_name(slot) else { continue };
                 match self.index.user_flag(name, FlagLimit::Client) {
                     Ok(slot) => copy.user_flags.set(slot, true),
-                    Err(error) => log::error!(
-                        target: "syslog",
-                        "IOERROR: unable to copy flag: flag=<{}> error=<{error}>",
-                        String::from_utf8_lossy(name)
-                    ),
+                    Err(error) => {
+                        let flag = String::from_utf8_lossy(name);
+                        let fields: [(&str, &dyn std::fmt::Display); 2] =
+                            [("flag", &flag), ("error", &error)];
+                        let _logged = cyrus_base::log::ioerror("unable to copy flag", &fields, None);
+                    }
                 }
             }
         } else {

@@ -10,6 +10,7 @@ use super::spool;
 use crate::context::Store;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock, Wait};
+use cyrus_base::log::Priority;
 use cyrus_util::ids::{ModSeq, UidValidity, UnixTime};
 use std::path::Path;
 use std::sync::Arc;
@@ -113,10 +114,9 @@ impl Mailbox {
             guard.change_index_header(|header| header.options.set(MailboxOptions::DELETED, true))?;
             guard.commit()?;
         }
-        log::info!(
-            target: "syslog",
-            "Deleted mailbox {}",
-            String::from_utf8_lossy(self.location.name.as_bytes())
+        cyrus_base::log::write(
+            Priority::Notice,
+            format_args!("Deleted mailbox {}", String::from_utf8_lossy(self.location.name.as_bytes())),
         );
         let (store, location) = (Arc::clone(&self.store), self.location.clone());
         drop(self);

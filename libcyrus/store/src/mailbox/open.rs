@@ -12,6 +12,7 @@ use crate::context::{ExpungeMode, Store};
 use crate::error::{Error, Result};
 use crate::lock::{IndexFile, Mode, NameLock, UserLock, Wait};
 use crate::mboxlist::MbEntry;
+use cyrus_base::log::Priority;
 use cyrus_sys::map::Map;
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UnixTime};
 use std::borrow::Cow;
@@ -225,12 +226,14 @@ impl Mailbox {
         self.header_inode = found.ino();
         let expected = self.index_header.header_file_crc;
         if expected != 0 && expected != self.header_crc {
-            log::warn!(
-                target: "syslog",
-                "Header CRC mismatch for mailbox {}: {:08X} {:08X}",
-                String::from_utf8_lossy(self.location.name.as_bytes()),
-                self.header_crc,
-                expected
+            cyrus_base::log::write(
+                Priority::Warning,
+                format_args!(
+                    "Header CRC mismatch for mailbox {}: {:08X} {:08X}",
+                    String::from_utf8_lossy(self.location.name.as_bytes()),
+                    self.header_crc,
+                    expected
+                ),
             );
         }
         Ok(())
@@ -289,12 +292,9 @@ impl Mailbox {
         if self.caches.record(&self.location, record).is_ok() {
             return self.caches.record(&self.location, record).map(Cow::Borrowed);
         }
-        log::error!(
-            target: "syslog",
-            "IOERROR: no cache content, parsing: mailbox=<{}> record=<{}>",
-            String::from_utf8_lossy(self.location.name.as_bytes()),
-            record.uid
-        );
+        let name = String::from_utf8_lossy(self.location.name.as_bytes()).into_owned();
+        let fields: [(&str, &dyn std::fmt::Display); 2] = [("mailbox", &name), ("record", &record.uid)];
+        let _logged = cyrus_base::log::ioerror("no cache content, parsing and saving", &fields, None);
         let message = self.message(record)?;
         Ok(Cow::Owned(ParsedMessage::parse(&message, self.store.settings()).cache))
     }
