@@ -7,8 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 const MASTER: &str = "/usr/lib/cyrus/bin/master";
@@ -17,6 +17,8 @@ struct Instance {
     dir: tempfile::TempDir,
     master: Child,
     port: u16,
+    /// One instance at a time.
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Drop for Instance {
@@ -33,7 +35,7 @@ impl Instance {
             println!("skipped: needs the installed C master and root");
             return None;
         }
-        let _alone = FILES.lock().unwrap_or_else(|e| e.into_inner());
+        let alone = ONE.lock().unwrap_or_else(|e| e.into_inner());
         let cyrus = nix::unistd::User::from_name("cyrus").unwrap()?;
         let dir = tempfile::Builder::new().prefix("net-").tempdir().unwrap();
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
@@ -67,7 +69,7 @@ impl Instance {
             .arg(root.join("master.pid"))
             .spawn()
             .unwrap();
-        Some(Self { dir, master, port })
+        Some(Self { dir, master, port, _alone: alone })
     }
 
     /// Connects, waiting for the master to listen; gives the greeting's pid and uid.
@@ -124,9 +126,9 @@ fn free_port() -> u16 {
     }
 }
 
-/// Held while a program file is written or a process started: a child forked by another test
-/// would keep the file open for writing, and nobody could execute it ("text file busy").
-static FILES: Mutex<()> = Mutex::new(());
+/// Held by the running instance: a process forked by another test while a program file is being
+/// written would keep it open, and nobody could execute it ("text file busy").
+static ONE: Mutex<()> = Mutex::new(());
 
 fn example() -> PathBuf {
     let exe = std::env::current_exe().unwrap();
@@ -148,7 +150,7 @@ fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 fn one_process_serves_its_number_of_uses_as_cyrus_and_then_makes_room() {
     let Some(instance) = Instance::start("prefork=1", "-U 3") else { return };
     let mut pids = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..8 {
         let (mut talk, pid, uid) = instance.connect();
         assert_ne!(uid, 0, "still root");
         talk.say("hello");
@@ -156,9 +158,10 @@ fn one_process_serves_its_number_of_uses_as_cyrus_and_then_makes_room() {
         talk.quit();
         pids.push(pid);
     }
-    let first = pids[0];
-    assert_eq!(pids.iter().filter(|p| **p == first).count(), 3, "{pids:?}");
-    assert_eq!(pids[3], pids[5], "{pids:?}");
+    // Prefork may put a second process beside the first; none serves more than three.
+    let served = |pid: i32| pids.iter().filter(|p| **p == pid).count();
+    assert!(pids.iter().all(|pid| served(*pid) <= 3), "{pids:?}");
+    assert_eq!(served(pids[0]), 3, "{pids:?}");
     assert!(instance.dir.path().join("conf/socket/echo-0.lock").exists());
 }
 
@@ -209,13 +212,12 @@ fn a_panic_is_told_to_the_client_and_the_next_one_is_served() {
 
 #[test]
 fn a_new_program_file_ends_waiting_processes() {
-    let Some(instance) = Instance::start("prefork=1", "") else { return };
+    let Some(instance) = Instance::start("", "") else { return };
+    // Without prefork: a second process would sit in accept, and the first behind its lock.
     let (talk, pid, _) = instance.connect();
     let program = instance.dir.path().join("echo");
     let new = instance.dir.path().join("echo.new");
-    let alone = FILES.lock().unwrap_or_else(|e| e.into_inner());
     std::fs::copy(&program, &new).unwrap();
-    drop(alone);
     std::fs::rename(&new, &program).unwrap();
     talk.quit();
     wait_for("the old one to notice", || (!instance.children().contains(&pid)).then_some(()));
