@@ -61,10 +61,7 @@ pub fn run(call: &Call) -> i32 {
     let catalog = Catalog::new(Arc::new(config));
     let mut code = 0;
     for operand in &args.words {
-        let name = match meant(&catalog, &namespace, &args, operand.as_bytes()) {
-            Ok(name) => name,
-            Err(_) => MboxName::default(),
-        };
+        let name = meant(&catalog, &namespace, &args, operand.as_bytes()).unwrap_or_default();
         let done = catalog.lookup_any(&name).and_then(|entry| show(&catalog, &args, &entry));
         match done {
             Ok(true) => code = 0,
