@@ -225,3 +225,39 @@ fn opened_mailboxes_count_as_the_c_server_counted() {
     }
     assert!(messages > 100 && annotated > 0, "{messages} messages, {annotated} octets of annotations");
 }
+
+/// g2 has conversations, an archive partition and a metapartition: reading works through all of
+/// them, writing is refused as long as nobody keeps the conversations database.
+#[test]
+fn metapartitions_and_archives_are_read_and_conversations_refuse_writers() {
+    let Some(shared) = shared() else { return };
+    let dir = tempfile::tempdir().expect("tempdir");
+    let root = unpack(&shared, "g2", dir.path());
+    let config =
+        cyrus_base::config::Config::load(Some(&root.join("imapd.conf")), "test").expect("imapd.conf");
+    let catalog = Arc::new(cyrus_store::Catalog::new(Arc::new(config)));
+    let store = Arc::new(Store::open(Arc::clone(&catalog)));
+    let mut entries = Vec::new();
+    let keep = |entry| {
+        entries.push(entry);
+        std::ops::ControlFlow::Continue(())
+    };
+    catalog.each_entry(b"", cyrus_store::mboxlist::Show::Mailboxes, keep).expect("mailboxes.db");
+    let (mut messages, mut archived) = (0, 0);
+    for entry in &entries {
+        let location = catalog.location(entry).expect("location");
+        let user = store.lock_owner(location.owner.as_deref(), Mode::Exclusive).expect("user lock");
+        let mut mailbox = Mailbox::open_entry(&store, &user, entry, Mode::Shared, Wait::Block).expect("open");
+        let refused = mailbox.lock_index(&user, Mode::Exclusive).map(|guard| guard.abort());
+        assert!(matches!(refused, Err(cyrus_store::Error::ConversationsUnsupported)));
+        let mut guard = mailbox.lock_index(&user, Mode::Shared).expect("lock");
+        let records: Vec<_> = guard.records().collect::<Result<_, _>>().expect("records");
+        for record in &records {
+            assert_eq!(Guid::of(&guard.mailbox().message(record).expect("message")), record.guid);
+            assert_eq!(guard.mailbox_mut().cached(record).expect("cache").crc(), record.cache_crc);
+            messages += 1;
+            archived += u32::from(record.internal_flags.has(cyrus_store::mailbox::InternalFlags::ARCHIVED));
+        }
+    }
+    assert!(entries.len() > 20 && messages > 100 && archived > 0, "{messages} messages, {archived} archived");
+}
