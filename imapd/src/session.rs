@@ -197,6 +197,7 @@ impl<'p> Session<'p> {
             self.stream.flush().map_err(|e| Stop::Io(to_io(e)))?;
             self.register_command(b"");
             self.run_cleanups();
+            self.imapd.catalog.checkpoint_if_due();
         }
         if self.shut_down_is_asked() {
             return Ok(false);

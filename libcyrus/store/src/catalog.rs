@@ -10,9 +10,12 @@ use cyrus_base::config::{Config, Opt};
 use cyrus_db::{Create, Db, Durability, Kind, OpenFlags, Pool, QuotaHash};
 use cyrus_util::acl::DeleteRight;
 use cyrus_util::dirhash::DirHash;
+use cyrus_util::ids::UnixTime;
 use cyrus_util::mboxname::{NameRules, Options};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The databases of one installation.
 #[derive(Debug)]
@@ -20,11 +23,15 @@ pub struct Catalog {
     config: Arc<Config>,
     names: Options,
     pool: Pool,
+    /// The global databases, once opened: they stay open for the life of the process.
+    held: Mutex<HashMap<Global, Db>>,
+    /// The second in which user_deny.db was last found missing.
+    deny_missing_at: AtomicI64,
     stamp: Option<u32>,
 }
 
 /// A database with a place of its own in the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Global {
     Annotations,
     Deliver,
@@ -54,7 +61,14 @@ impl Catalog {
         let names = cyrus_auth::namespace::options(&config);
         let stamp = std::fs::read(config.configdirectory().join("db/skipstamp")).ok();
         let stamp = stamp.and_then(|bytes| bytes.first_chunk::<4>().map(|word| u32::from_be_bytes(*word)));
-        Self { config, names, pool: Pool::new(), stamp }
+        Self {
+            config,
+            names,
+            pool: Pool::new(),
+            held: Mutex::default(),
+            deny_missing_at: AtomicI64::new(0),
+            stamp,
+        }
     }
 
     /// The open databases of this process, each opened once.
@@ -134,8 +148,40 @@ impl Catalog {
         }
     }
 
-    /// One of the global databases.
+    /// One of the global databases. It stays open: opening mailboxes.db anew costs more than all
+    /// that a command asks of it.
     pub(crate) fn global(&self, which: Global) -> Result<Db> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(db) = held.get(&which) {
+            return Ok(db.clone());
+        }
+        let db = self.open_global(which)?;
+        held.insert(which, db.clone());
+        Ok(db)
+    }
+
+    /// Compacts the open databases that have grown; for moments when nobody waits.
+    pub fn checkpoint_if_due(&self) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for db in held.values() {
+            db.checkpoint_if_due();
+        }
+    }
+
+    /// user_deny.db, if there is one; its absence is looked at once a second.
+    pub(crate) fn user_deny_db(&self) -> Option<Db> {
+        let now = UnixTime::now().0;
+        if self.deny_missing_at.load(Ordering::Relaxed) == now {
+            return None;
+        }
+        let db = self.global(Global::UserDeny).ok();
+        if db.is_none() {
+            self.deny_missing_at.store(now, Ordering::Relaxed);
+        }
+        db
+    }
+
+    fn open_global(&self, which: Global) -> Result<Db> {
         let (kind, path, name) = which.options();
         let kind_name = self.config.choice(kind);
         let default = || match (which, kind_name) {

@@ -1,6 +1,6 @@
 //! user_deny.db: users kept out of services (reference/databases.md 7).
 
-use crate::catalog::{Catalog, Global};
+use crate::catalog::Catalog;
 
 /// What a refused user is told when the record does not say.
 const DEFAULT_MESSAGE: &[u8] = b"Access to this service has been blocked";
@@ -10,7 +10,7 @@ impl Catalog {
     /// broken database lets everybody in. C: userdeny()
     #[must_use]
     pub fn user_denied(&self, userid: &[u8], service: &[u8]) -> Option<Vec<u8>> {
-        let db = self.global(Global::UserDeny).ok()?;
+        let db = self.user_deny_db()?;
         let data = match db.fetch(userid) {
             Ok(data) => data?,
             Err(error) => {
