@@ -222,11 +222,10 @@ pub enum StatusItem {
     CreatedModSeq,
     Size,
     MailboxId,
-    MbOptions,
 }
 
 /// LIST, LSUB, XLIST and their extended forms (RFC 3501, 5258, 5819, 6154, 8440).
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is one option word of RFC 5258 and independent of the others"

@@ -139,5 +139,5 @@ pub(super) fn start(session: &mut Session<'_>) {
     let userid = String::from_utf8_lossy(user.auth.userid()).into_owned();
     let telemetry = Telemetry::open(&session.imapd.config, &userid, &session.id);
     session.stream.set_telemetry(telemetry);
-    create::autocreate_at_login(session);
+    create::autocreate_inbox(session);
 }

@@ -1,21 +1,13 @@
-//! LSUB (RFC 3501 6.3.9).
+//! LSUB (RFC 3501 6.3.9): LIST of subscriptions, in its older words.
 
-#![allow(
-    unused_variables,
-    unused_imports,
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "not filled in yet"
-)]
-
-use crate::command::{
-    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence,
-    StatusItem, StoreRequest,
-};
-use crate::parser::lexer::Stop;
-use crate::reply::Answer;
+use super::list::{Form, run};
+use crate::command::ListRequest;
 use crate::session::{Flow, Session};
 
+/// LSUB.
 pub fn lsub(session: &mut Session<'_>, request: &ListRequest) -> Flow {
-    todo!()
+    let mut request = request.clone();
+    request.select_subscribed = true;
+    request.select_dav |= session.magicplus.as_ref().is_some_and(|plus| plus.eq_ignore_ascii_case(b"+dav"));
+    run(session, request, Form::Lsub)
 }

@@ -1,29 +1,144 @@
 //! GETQUOTA, GETQUOTAROOT, SETQUOTA (RFC 2087).
 
-#![allow(
-    unused_variables,
-    unused_imports,
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "not filled in yet"
-)]
-
-use crate::command::{
-    CreateOptions, FetchRequest, Ids, ListRequest, Numbering, SearchProgram, SelectOptions, Sequence,
-    StatusItem, StoreRequest,
-};
-use crate::parser::lexer::Stop;
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
+use libcyrus::auth::Op;
+use libcyrus::base::config::Opt;
+use libcyrus::base::log;
+use libcyrus::store::lock::{Mode, UserLock};
+use libcyrus::store::quota::{Limit, Quota};
+use libcyrus::store::{Error, QuotaSet, Resource, Result};
+use libcyrus::util::imapstr::put_astring;
+use libcyrus::util::mboxname::MboxName;
 
+/// Resources with their names and the octets or pieces that one unit has.
+const RESOURCES: [(Resource, &str, i64); 4] = [
+    (Resource::Storage, "STORAGE", 1024),
+    (Resource::Message, "MESSAGE", 1),
+    (Resource::AnnotationStorage, "X-ANNOTATION-STORAGE", 1024),
+    (Resource::NumFolders, "X-NUM-FOLDERS", 1),
+];
+
+/// GETQUOTA, for administrators.
 pub fn get(session: &mut Session<'_>, root: &[u8]) -> Flow {
-    todo!()
+    super::noop::refresh(session);
+    if !session.user.as_ref().is_some_and(|user| user.auth.is_admin()) {
+        return Answer::from(Error::PermissionDenied).into();
+    }
+    match session.imapd.catalog.read_quota(&session.internal_name(root)) {
+        Ok(quota) => {
+            let mut line = Vec::new();
+            put_quota(&mut line, root, &quota);
+            session.stream.write(&line);
+            Answer::completed().into()
+        }
+        Err(error) => Answer::from(error).into(),
+    }
 }
 
+/// `* QUOTA root (resource used limit ...)`
+fn put_quota(out: &mut Vec<u8>, root: &[u8], quota: &Quota) {
+    out.extend_from_slice(b"* QUOTA ");
+    put_astring(out, root);
+    let limited = RESOURCES.iter().filter_map(|(resource, name, unit)| {
+        let Limit { used, limit } = quota.resource(*resource);
+        Some(format!("{name} {} {}", used / unit, limit?))
+    });
+    let text = limited.collect::<Vec<_>>().join(" ");
+    out.extend_from_slice(format!(" ({text})\r\n").as_bytes());
+}
+
+/// GETQUOTAROOT: the root a mailbox counts to, and its state.
 pub fn get_root(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
-    todo!()
+    let name = session.internal_name(mailbox);
+    let opened = session.open_mailbox(&name, Op::ReadQuota, Mode::Shared);
+    let root = match opened {
+        Ok((mailbox, _lock, _granted)) => mailbox.header().quotaroot.clone(),
+        Err(answer) => return answer.into(),
+    };
+    let mut out = b"* QUOTAROOT ".to_vec();
+    put_astring(&mut out, mailbox);
+    let mut outcome = Ok(());
+    match root.map(MboxName::new) {
+        None => out.extend_from_slice(b"\r\n"),
+        Some(root) => {
+            let external = session
+                .user
+                .as_ref()
+                .and_then(|user| user.namespace.to_external(&root, Some(user.auth.userid())));
+            let external = external.unwrap_or_default();
+            out.push(b' ');
+            put_astring(&mut out, &external);
+            out.extend_from_slice(b"\r\n");
+            match session.imapd.catalog.read_quota(&root) {
+                Ok(quota) => put_quota(&mut out, &external, &quota),
+                Err(error) => outcome = Err(error),
+            }
+        }
+    }
+    session.stream.write(&out);
+    match outcome {
+        Ok(()) => {
+            super::noop::refresh(session);
+            Answer::completed().into()
+        }
+        Err(error) => Answer::from(error).into(),
+    }
 }
 
+/// SETQUOTA, for administrators; `+root` makes a root where no mailbox is.
 pub fn set(session: &mut Session<'_>, root: &[u8], limits: &[(Vec<u8>, i64)]) -> Flow {
-    todo!()
+    if !session.user.as_ref().is_some_and(|user| user.auth.is_admin()) {
+        return Answer::from(Error::PermissionDenied).into();
+    }
+    let (root, force) = match root.strip_prefix(b"+") {
+        Some(root) => (root, true),
+        None => (root, false),
+    };
+    let mut wanted = Quota::default();
+    for (name, limit) in limits {
+        let known = RESOURCES.iter().find(|(_, each, _)| each.as_bytes().eq_ignore_ascii_case(name));
+        let Some((resource, _, _)) = known else { return Answer::from(Error::UnsupportedQuota).into() };
+        if *limit < -1 {
+            return Answer::bad("Invalid quota list in Setquota").into();
+        }
+        wanted.set(*resource, Limit { used: 0, limit: Some(*limit).filter(|limit| *limit >= 0) });
+    }
+    let root = session.internal_name(root);
+    let outcome = change(session, &root, &wanted, force);
+    super::noop::refresh(session);
+    match outcome {
+        Ok(()) => Answer::completed().into(),
+        Err(error) => Answer::from(error).into(),
+    }
+}
+
+/// Gives a root the limits of `wanted`, under its owner's lock.
+pub(super) fn set_limits(
+    session: &Session<'_>,
+    root: &MboxName,
+    wanted: &Quota,
+    _lock: &UserLock,
+) -> Result<()> {
+    change(session, root, wanted, false)
+}
+
+fn change(session: &Session<'_>, root: &MboxName, wanted: &Quota, force: bool) -> Result<()> {
+    let set = session.imapd.catalog.set_quota_limits(&session.imapd.store, root, wanted, force)?;
+    if !session.imapd.config.switch(Opt::Auditlog) {
+        return Ok(());
+    }
+    let limit = |quota: &Quota, resource| quota.resource(resource).limit.unwrap_or(-1);
+    match set {
+        QuotaSet::Unchanged => {}
+        QuotaSet::Changed(old) => {
+            let items = RESOURCES.map(|(r, name, _)| (name, limit(&old, r), limit(wanted, r)));
+            log::audit_setquota(root.as_bytes(), &items);
+        }
+        QuotaSet::Made => {
+            let items = RESOURCES.map(|(r, name, _)| (name, limit(wanted, r)));
+            log::audit_newquota(root.as_bytes(), &items);
+        }
+    }
+    Ok(())
 }

@@ -23,24 +23,26 @@ pub fn parse(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
 /// A parenthesised list of status items.
 pub(super) fn items(lexer: &mut Lexer<'_>) -> Result<Vec<StatusItem>, Bad> {
     if !lexer.eat(b'(')? {
-        return Err(Bad::text("Missing or invalid status attribute list"));
+        return Err(Bad::text("Bad status string"));
     }
     let mut items = Vec::new();
     loop {
-        let word = lexer.keyword()?;
+        let mut word = lexer.word()?;
+        if word.is_empty() && items.is_empty() {
+            return Err(Bad::text("Bad status string"));
+        }
+        word.make_ascii_lowercase();
         let item = match word.as_slice() {
-            b"MESSAGES" => StatusItem::Messages,
-            b"RECENT" => StatusItem::Recent,
-            b"UIDNEXT" => StatusItem::UidNext,
-            b"UIDVALIDITY" => StatusItem::UidValidity,
-            b"UNSEEN" => StatusItem::Unseen,
-            b"HIGHESTMODSEQ" => StatusItem::HighestModSeq,
-            b"CREATEDMODSEQ" => StatusItem::CreatedModSeq,
-            b"SIZE" => StatusItem::Size,
-            b"MAILBOXID" => StatusItem::MailboxId,
-            b"MBOPTIONS" => StatusItem::MbOptions,
-            b"" => return Err(Bad::text("Missing status attribute list")),
-            other => return Err(Bad::text(format!("Invalid status attributes {}", shown(other)))),
+            b"messages" => StatusItem::Messages,
+            b"recent" => StatusItem::Recent,
+            b"uidnext" => StatusItem::UidNext,
+            b"uidvalidity" => StatusItem::UidValidity,
+            b"mailboxid" => StatusItem::MailboxId,
+            b"unseen" => StatusItem::Unseen,
+            b"size" => StatusItem::Size,
+            b"highestmodseq" => StatusItem::HighestModSeq,
+            b"createdmodseq" => StatusItem::CreatedModSeq,
+            other => return Err(Bad::text(format!("Invalid Status attributes {}", shown(other)))),
         };
         if !items.contains(&item) {
             items.push(item);

@@ -1,6 +1,7 @@
 //! Untagged data of a selected mailbox, written (RFC 3501 7).
 
 pub mod fetch;
+pub mod list;
 
 use crate::session::Session;
 use libcyrus::imap::view::{Row, Update};

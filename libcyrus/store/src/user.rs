@@ -4,6 +4,7 @@
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock};
+use crate::mboxlist::MbEntry;
 use cyrus_base::config::Opt;
 use cyrus_util::mboxname::{MboxName, Parts, id_dir};
 use std::ffi::OsStr;
@@ -123,17 +124,52 @@ impl Catalog {
         path
     }
 
-    /// Removes all files of a user; the mailboxes must be gone or going. C: user_deletedata()
+    /// Removes all files and quota roots of a user whose INBOX had this entry; the mailboxes must
+    /// be gone or going. C: user_deletedata()
     ///
     /// # Errors
     /// `Internal` without the exclusive namespace lock, `Io`.
-    pub fn delete_user_files(&self, lock: &UserLock, userid: &[u8]) -> Result<()> {
+    pub fn delete_user_data(&self, lock: &UserLock, userid: &[u8], inbox: &MbEntry) -> Result<()> {
         need_exclusive(lock)?;
+        let parts = Parts::from_userid(userid, self.rules());
+        let by_id = inbox.uniqueid.as_ref().filter(|_| !inbox.mbtype.has_legacy_dirs());
+        if !self.config().switch(Opt::Sieveusehomedir) {
+            remove_directory(&self.sieve_path(&parts, by_id.map(Vec::as_slice)))?;
+        }
+        self.delete_user_quotas(userid)?;
         for suffix in SUFFIXES {
-            remove_if_there(&self.user_path(userid, suffix)?)?;
+            remove_if_there(&match by_id {
+                Some(uniqueid) => self.id_path(uniqueid, suffix),
+                None => self.legacy_path(&parts, suffix),
+            })?;
+        }
+        if let Some(uniqueid) = by_id
+            && let Some(dir) = self.id_path(uniqueid, "sub").parent()
+        {
+            // What others left in it keeps it, as in C.
+            let _ = std::fs::remove_dir(dir);
         }
         self.sync_log(&[b"UNUSER", userid]);
         Ok(())
+    }
+
+    /// Directory of a user's Sieve scripts. C: user_sieve_path()
+    fn sieve_path(&self, parts: &Parts, uniqueid: Option<&[u8]>) -> PathBuf {
+        let mut path = self.config().path(Opt::Sievedir).map(Path::to_path_buf).unwrap_or_default();
+        if let Some(uniqueid) = uniqueid {
+            path.push(OsStr::from_bytes(&id_dir(uniqueid)));
+            return path;
+        }
+        if let Some(domain) = &parts.domain {
+            path.push("domain");
+            path.push(self.dirhash().letter(domain).to_string());
+            path.push(OsStr::from_bytes(domain));
+        }
+        if let Some(localpart) = &parts.localpart {
+            path.push(self.dirhash().letter(localpart).to_string());
+            path.push(OsStr::from_bytes(localpart));
+        }
+        path
     }
 
     /// Moves the files of a user that are found by name; those by id stay with the INBOX's id.
@@ -174,6 +210,19 @@ fn remove_if_there(path: &Path) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io("unlink", path, error)),
     }
+}
+
+/// Removes a directory with the files in it; one that is not there is fine.
+fn remove_directory(path: &Path) -> Result<()> {
+    let files = match std::fs::read_dir(path) {
+        Ok(files) => files,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("opendir", path, error)),
+    };
+    for file in files.flatten() {
+        remove_if_there(&file.path())?;
+    }
+    std::fs::remove_dir(path).map_err(|error| Error::io("rmdir", path, error))
 }
 
 /// Makes the directories that lead to a file.

@@ -155,6 +155,27 @@ impl Catalog {
         Ok(words.map(<[u8]>::to_vec).collect())
     }
 
+    /// The special uses of many mailboxes of one owner, as stored, read under one lock.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn special_uses_of(&self, owner: &[u8], mailboxes: &[&MbEntry]) -> Result<Vec<Vec<u8>>> {
+        if mailboxes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let db = self.global(Global::Annotations)?;
+        let txn = db.begin_read().map_err(|error| db_error(db.path(), error))?;
+        let value = |mailbox: &&MbEntry| {
+            let Some(uniqueid) = &mailbox.uniqueid else { return Ok(Vec::new()) };
+            let userid = self.key_user(Scope::Mailbox(mailbox), owner);
+            let key = Key { scope: uniqueid, entry: SPECIAL_USE, userid }.print();
+            let data = txn.fetch(&key).map_err(|error| db_error(db.path(), error))?;
+            let annotation = data.and_then(|data| Annotation::parse(&data));
+            Ok(annotation.filter(|each| !each.is_deleted).map(|each| each.value).unwrap_or_default())
+        };
+        mailboxes.iter().map(value).collect()
+    }
+
     /// Gives a mailbox special uses, or takes them with an empty list.
     ///
     /// # Errors

@@ -341,6 +341,17 @@ impl IndexGuard<'_> {
         }
     }
 
+    /// Puts the mailbox below another quota root and books what it uses there. C:
+    /// `mailbox_set_quotaroot()` with the booking around it
+    ///
+    /// # Errors
+    /// `ReadOnly`, `Io`.
+    pub fn set_quota_root(&mut self, root: Option<&[u8]>) -> Result<()> {
+        self.check_writable()?;
+        self.move_quota(root)?;
+        self.change_mailbox_header(|header| header.quotaroot = root.map(<[u8]>::to_vec))
+    }
+
     /// Moves what the mailbox uses from its quota root to another.
     pub(super) fn move_quota(&mut self, root: Option<&[u8]>) -> Result<()> {
         if self.mailbox.header.quotaroot.as_deref() == root {
