@@ -127,8 +127,7 @@ fn mail(text: &[u8], rules: Rules) -> Result<Mail, Refusal> {
                 return Err("501 5.5.2 SIZE requires a value".into());
             }
             let size = std::str::from_utf8(number).ok().and_then(|n| n.parse().ok()).unwrap_or(u64::MAX);
-            let most = rules.message_octets_max.unwrap_or(u64::from(i32::MAX.unsigned_abs()));
-            if size > most {
+            if let Some(most) = rules.message_octets_max.filter(|&most| size > most) {
                 return Err(
                     format!("552 5.2.3 Message SIZE exceeds fixed maximum message size ({most})").into()
                 );

@@ -25,6 +25,21 @@ impl DeliveryKey<'_> {
     }
 }
 
+/// One delivery to remember.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryMark {
+    /// Message-ID.
+    pub id: Vec<u8>,
+    /// Unique id of the mailbox.
+    pub to: Vec<u8>,
+    /// Text of the Date field.
+    pub date: Vec<u8>,
+    /// When.
+    pub at: UnixTime,
+    /// UID of the copy.
+    pub uid: Uid,
+}
+
 fn parse(data: &[u8]) -> Option<(UnixTime, Uid)> {
     let (mark, rest) = data.split_first_chunk::<8>()?;
     let uid = rest.first_chunk::<8>().map_or(0, |word| u64::from_ne_bytes(*word));
@@ -56,6 +71,26 @@ impl Catalog {
         let db = self.global(Global::Deliver)?;
         let value = [at.0.to_ne_bytes(), u64::from(uid.0).to_ne_bytes()].concat();
         db.store(&key.bytes(), &value).map_err(|error| db_error(db.path(), error))
+    }
+
+    /// Remembers several deliveries in one transaction.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn mark_duplicates(&self, marks: &[DeliveryMark]) -> Result<()> {
+        if let [mark] = marks {
+            let key = DeliveryKey { id: &mark.id, to: &mark.to, date: &mark.date };
+            return self.mark_duplicate(&key, mark.at, mark.uid);
+        }
+        let db = self.global(Global::Deliver)?;
+        let fail = |error| db_error(db.path(), error);
+        let mut txn = db.begin().map_err(fail)?;
+        for mark in marks.iter().filter(|mark| !mark.id.is_empty() && !mark.to.is_empty()) {
+            let key = DeliveryKey { id: &mark.id, to: &mark.to, date: &mark.date };
+            let value = [mark.at.0.to_ne_bytes(), u64::from(mark.uid.0).to_ne_bytes()].concat();
+            txn.store(&key.bytes(), &value).map_err(fail)?;
+        }
+        txn.commit().map_err(fail)
     }
 
     /// Removes the records older than `before`; returns how many there were and how many went.

@@ -212,6 +212,15 @@ pub fn poll_all(fds: &mut [Poll<'_>], timeout: Option<Duration>) -> io::Result<u
     }
 }
 
+/// Number of the kind of file system a file is on (statfs(2) `f_type`).
+///
+/// # Errors
+/// What fstatfs(2) says.
+pub fn filesystem_magic(fd: BorrowedFd<'_>) -> io::Result<i64> {
+    let found = nix::sys::statfs::fstatfs(fd)?;
+    Ok(found.filesystem_type().0.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,15 +1,21 @@
 //! One message into many mailboxes.
 //!
-//! The copies on one partition are links to the staged file, so its data is written out once and
-//! each further copy costs its link, its cache and its index. Mailboxes are done one after the
-//! other, each complete, so that never more than one mailbox is locked.
+//! The copies on one partition are links to the staged file. Its data and its first name are made
+//! durable with one fsync; each further name is in the journal of the file system before the
+//! cache that is synced behind it, so that it costs no sync of its own (docs/durability.md; file
+//! systems without such a journal get their sync). Mailboxes are done one after the other, each
+//! complete, so that never more than one mailbox is locked.
+//!
+//! DIAGNOSTICS: `dupelim: eliminated duplicate message to ... (delivery)`.
 
 use super::stage::Staged;
-use super::txn::{AppendParams, AppendTxn, QuotaCheck};
+use super::txn::{AppendParams, AppendTxn, QuotaCheck, Sharing};
+use crate::catalog::Catalog;
 use crate::context::Store;
+use crate::duplicate::{DeliveryKey, DeliveryMark};
 use crate::error::Result;
 use crate::lock::{Mode, Wait};
-use crate::mailbox::{Changed, Cleanup, Location, Mailbox};
+use crate::mailbox::{Changed, Cleanup, Location, Mailbox, MailboxOptions};
 use cyrus_util::ids::{Uid, UidValidity, UnixTime};
 use std::sync::Arc;
 
@@ -28,6 +34,15 @@ pub struct Delivered {
     pub seen_elsewhere: bool,
 }
 
+/// What one call of [`DeliveryBatch::deliver_one`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The message is in the mailbox, durably.
+    Delivered(Box<Delivered>),
+    /// It was there before; nothing was changed.
+    Duplicate,
+}
+
 /// One mailbox to deliver to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -41,18 +56,44 @@ pub struct Target {
     pub quota: QuotaCheck,
 }
 
+/// What tells two deliveries of one message from two messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageKey {
+    /// Message-ID.
+    pub id: Vec<u8>,
+    /// Text of the Date field.
+    pub date: Vec<u8>,
+}
+
+/// How a batch is delivered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchOptions {
+    /// Duplicates are recognised by this; `None` delivers always (`duplicatesuppression: no`).
+    pub duplicates: Option<MessageKey>,
+    /// Each mailbox gets a file of its own (`singleinstancestore: no`).
+    pub copies: bool,
+    /// How many mailboxes there will be. One is marked in deliver.db while it is locked; for more
+    /// all marks are written together by [`DeliveryBatch::finish`].
+    pub expected: usize,
+    /// Session id for the audit log, with `auditlog: yes`.
+    pub audit_session: Option<String>,
+}
+
 /// Delivers one staged message to several mailboxes.
 #[derive(Debug)]
 pub struct DeliveryBatch {
     store: Arc<Store>,
     staged: Staged,
+    options: BatchOptions,
+    now: UnixTime,
+    marks: Vec<DeliveryMark>,
 }
 
 impl DeliveryBatch {
     /// Begins with a staged message.
     #[must_use]
-    pub fn new(store: &Arc<Store>, staged: Staged) -> Self {
-        Self { store: Arc::clone(store), staged }
+    pub fn new(store: &Arc<Store>, staged: Staged, options: BatchOptions) -> Self {
+        Self { store: Arc::clone(store), staged, options, now: UnixTime::now(), marks: Vec::new() }
     }
 
     /// The message.
@@ -61,32 +102,86 @@ impl DeliveryBatch {
         &self.staged
     }
 
-    /// Delivers to every target; one result for each, in their order. A copy is acknowledged
-    /// (`Ok`) only when it is durable. INTERNALDATE is the same for all: the file is one.
-    pub fn deliver(&self, targets: &[Target]) -> Vec<Result<Delivered>> {
-        let now = UnixTime::now();
-        targets.iter().map(|target| self.deliver_one(target, now)).collect()
-    }
-
-    fn deliver_one(&self, target: &Target, now: UnixTime) -> Result<Delivered> {
-        let store = &self.store;
+    /// Delivers to one mailbox. A copy is acknowledged (`Ok`) only when it is durable.
+    /// INTERNALDATE is the same for all: the file is one. C: `deliver_mailbox()`
+    ///
+    /// # Errors
+    /// As [`AppendTxn`]'s.
+    pub fn deliver_one(&mut self, target: &Target) -> Result<Outcome> {
+        let store = Arc::clone(&self.store);
         let user = store.lock_owner(target.location.owner.as_deref(), Mode::Exclusive)?;
-        let mut mailbox = Mailbox::open(store, &user, target.location.clone(), Mode::Shared, Wait::Block)?;
+        let mut mailbox = Mailbox::open(&store, &user, target.location.clone(), Mode::Shared, Wait::Block)?;
         let index = mailbox.lock_index(&user, Mode::Exclusive)?;
+        let wants_duplicates = index.header().options.has(MailboxOptions::DUP_DELIVER);
         let mut txn = AppendTxn::begin(index, &target.userid, target.quota)?;
+        let key = self.options.duplicates.clone().filter(|_| !wants_duplicates);
+        if let (Some(key), Some(catalog)) = (&key, store.catalog()) {
+            if self.is_known(catalog, key, &target.location.uniqueid)? {
+                self.tell_duplicate(key, &target.location.uniqueid);
+                txn.abort();
+                return Ok(Outcome::Duplicate);
+            }
+        }
         let mut params = target.params.clone();
         if params.internaldate.0 == 0 {
-            params.internaldate = now;
+            params.internaldate = self.now;
         }
-        let uid = txn.add(&self.staged, &params)?;
-        let appended = txn.commit()?;
+        let sharing = if self.options.copies { Sharing::Copy } else { Sharing::Link };
+        let uid = txn.add_shared(&self.staged, &params, sharing)?;
+        let (appended, _index) = txn.commit_locked()?;
+        if let Some(key) = &self.options.duplicates {
+            self.marks.push(DeliveryMark {
+                id: key.id.clone(),
+                to: target.location.uniqueid.clone(),
+                date: key.date.clone(),
+                at: UnixTime::now(),
+                uid,
+            });
+            if self.options.expected <= 1 {
+                self.write_marks();
+            }
+        }
+        drop(_index);
         let cleanup = mailbox.close()?;
-        Ok(Delivered {
+        Ok(Outcome::Delivered(Box::new(Delivered {
             uidvalidity: appended.uidvalidity,
             uid,
             changed: appended.changed,
             cleanup,
             seen_elsewhere: !appended.seen_elsewhere.is_empty(),
-        })
+        })))
+    }
+
+    /// Remembers what was delivered. A failure is in the log and costs at most a second copy.
+    pub fn finish(mut self) {
+        self.write_marks();
+    }
+
+    fn is_known(&self, catalog: &Catalog, key: &MessageKey, uniqueid: &[u8]) -> Result<bool> {
+        if self.marks.iter().any(|mark| mark.to == uniqueid) {
+            return Ok(true);
+        }
+        let key = DeliveryKey { id: &key.id, to: uniqueid, date: &key.date };
+        Ok(catalog.check_duplicate(&key)?.is_some())
+    }
+
+    fn write_marks(&mut self) {
+        let marks = std::mem::take(&mut self.marks);
+        let Some(catalog) = self.store.catalog().filter(|_| !marks.is_empty()) else { return };
+        if let Err(error) = catalog.mark_duplicates(&marks) {
+            log::error!(target: "syslog", "DBERROR: updating duplicate database: {error}");
+        }
+    }
+
+    /// C: `duplicate_log()`
+    fn tell_duplicate(&self, key: &MessageKey, uniqueid: &[u8]) {
+        let (to, id, date) = (uniqueid.escape_ascii(), key.id.escape_ascii(), key.date.escape_ascii());
+        log::info!(
+            target: "syslog",
+            "dupelim: eliminated duplicate message to {to} id {id} date {date} (delivery)"
+        );
+        if let Some(session) = &self.options.audit_session {
+            cyrus_base::log::audit_duplicate(session, "delivery", &key.id, uniqueid, &key.date);
+        }
     }
 }

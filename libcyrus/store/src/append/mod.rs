@@ -9,7 +9,7 @@ mod parse;
 mod stage;
 mod txn;
 
-pub use delivery::{Delivered, DeliveryBatch, Target};
+pub use delivery::{BatchOptions, Delivered, DeliveryBatch, MessageKey, Outcome, Target};
 pub use parse::ParsedMessage;
 pub use stage::{Stage, Staged};
-pub use txn::{AppendParams, AppendTxn, Appended, CopyFlags, QuotaCheck};
+pub use txn::{AppendParams, AppendTxn, Appended, CopyFlags, QuotaCheck, Sharing};

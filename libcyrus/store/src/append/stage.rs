@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use cyrus_sys::map::Map;
 use cyrus_util::guid::{Guid, GuidHasher};
 use cyrus_util::ids::UnixTime;
+use std::cell::Cell;
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +32,8 @@ pub struct Stage {
 pub struct Staged {
     file: StageFile,
     parsed: ParsedMessage,
+    /// The INTERNALDATE it was made durable with.
+    settled: Cell<Option<UnixTime>>,
 }
 
 #[derive(Debug)]
@@ -122,7 +126,7 @@ impl Stage {
             ParsedMessage::parse(&message, self.file.store.settings())
         };
         parsed.guid = self.hasher.finish();
-        Ok(Staged { file: self.file, parsed })
+        Ok(Staged { file: self.file, parsed, settled: Cell::new(None) })
     }
 }
 
@@ -143,6 +147,28 @@ impl Staged {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.file.path
+    }
+
+    /// Whether data and times were made durable with this INTERNALDATE.
+    pub(super) fn is_settled_as(&self, internaldate: UnixTime) -> bool {
+        self.settled.get() == Some(internaldate)
+    }
+
+    /// Notes that they were.
+    pub(super) fn settle_as(&self, internaldate: UnixTime) {
+        self.settled.set(Some(internaldate));
+    }
+
+    /// Whether a sync that needs the journal of the file system makes all that happened before it
+    /// durable, names of other files included. Not so where each file is logged by itself.
+    pub(super) fn has_ordered_journal(&self) -> bool {
+        const LOGS_FILES_APART: [i64; 3] = [
+            0x9123_683e, // btrfs
+            0xca45_1a4e, // bcachefs
+            0xf2f5_2010, // f2fs
+        ];
+        cyrus_sys::fd::filesystem_magic(self.file.file.as_fd())
+            .is_ok_and(|magic| !LOGS_FILES_APART.contains(&magic))
     }
 
     pub(super) fn file(&self) -> &File {

@@ -41,6 +41,16 @@ pub enum QuotaCheck {
     Room(QuotaUse),
 }
 
+/// Whether the message file of an append is a further name of the staged file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// A file of its own.
+    Copy,
+    /// A link where one can be made.
+    #[default]
+    Link,
+}
+
 /// What became of an append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -104,6 +114,14 @@ impl<'m> AppendTxn<'m> {
     /// # Errors
     /// `Io`, `TooManyFlags`.
     pub fn add(&mut self, staged: &Staged, params: &AppendParams) -> Result<Uid> {
+        self.add_shared(staged, params, Sharing::Link)
+    }
+
+    /// As [`AppendTxn::add`], telling whether the message file may be shared.
+    ///
+    /// # Errors
+    /// As [`AppendTxn::add`].
+    pub fn add_shared(&mut self, staged: &Staged, params: &AppendParams, sharing: Sharing) -> Result<Uid> {
         let parsed = staged.parsed();
         let mut record = Record {
             uid: self.next_uid()?,
@@ -131,10 +149,19 @@ impl<'m> AppendTxn<'m> {
         if let Some(parent) = target.parent().filter(|_| location_is_new(&target)) {
             disk.make_dir(parent)?;
         }
-        spool::set_times(staged.file(), staged.path(), record.internaldate)?;
+        let settled = staged.is_settled_as(record.internaldate);
+        if !settled {
+            spool::set_times(staged.file(), staged.path(), record.internaldate)?;
+        }
         self.files.push(target.clone());
-        if disk.link(staged.path(), &target).is_ok() {
-            disk.sync(staged.file(), &target)?;
+        if sharing == Sharing::Link && disk.link(staged.path(), &target).is_ok() {
+            // The inode is durable already when it was synced for another mailbox; then its new
+            // name goes into the journal before the growth of the cache in the same directory,
+            // and the sync of that cache, which commit() waits for, takes it along.
+            if !(settled && location.cache_takes_names_along(&target) && staged.has_ordered_journal()) {
+                disk.sync(staged.file(), &target)?;
+                staged.settle_as(record.internaldate);
+            }
         } else {
             spool::copy(disk, staged.path(), &target)?;
             let copied = File::options().write(true).open(&target);
@@ -215,7 +242,12 @@ impl<'m> AppendTxn<'m> {
     ///
     /// # Errors
     /// `Io`; nothing is visible then.
-    pub fn commit(mut self) -> Result<Appended> {
+    pub fn commit(self) -> Result<Appended> {
+        self.commit_locked().map(|(appended, _)| appended)
+    }
+
+    /// As [`AppendTxn::commit`], keeping the index locked for as long as the second value lives.
+    pub(super) fn commit_locked(mut self) -> Result<(Appended, Self)> {
         let uidvalidity = self.index.header().uidvalidity;
         if !self.uids.is_empty() {
             let now = UnixTime::now();
@@ -235,12 +267,13 @@ impl<'m> AppendTxn<'m> {
         }
         let changed = self.index.write_changes()?;
         self.done = true;
-        Ok(Appended {
+        let appended = Appended {
             uidvalidity,
             uids: std::mem::take(&mut self.uids),
             seen_elsewhere: std::mem::take(&mut self.seen_elsewhere),
             changed,
-        })
+        };
+        Ok((appended, self))
     }
 
     /// Undoes everything. C: `append_abort()`

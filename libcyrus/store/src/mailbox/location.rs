@@ -38,6 +38,14 @@ pub struct Location {
 }
 
 impl Location {
+    /// Whether cyrus.cache lies beside this message file, so that both are of one file system.
+    #[must_use]
+    pub fn cache_takes_names_along(&self, message: &Path) -> bool {
+        let directory = message.parent();
+        let cache = if directory == Some(&self.data) { &self.cache } else { &self.archive_cache };
+        directory.is_some() && cache.parent() == directory
+    }
+
     /// A location with everything in one directory below `root`, as tests and a plain
     /// installation have it.
     #[must_use]
