@@ -146,7 +146,8 @@ fn rcpt(text: &[u8], rules: Rules) -> Result<Command, Refusal> {
     let mut ignore_quota = false;
     let mut rest = path.rest;
     while let Some(parameter) = rest.strip_prefix(b" ") {
-        rest = after(parameter, b"ignorequota").ok_or(UNRECOGNIZED)?;
+        // C takes it as the last one only.
+        rest = after(parameter, b"ignorequota").filter(|rest| rest.is_empty()).ok_or(UNRECOGNIZED)?;
         ignore_quota = true;
     }
     if !rest.is_empty() {
@@ -228,6 +229,7 @@ mod tests {
             "MAIL FROM:<a> SIZE=1001",
             Err("552 5.2.3 Message SIZE exceeds fixed maximum message size (1000)"),
         );
+        check("RCPT TO:<a> IGNOREQUOTA IGNOREQUOTA", Err("501 5.5.4 Unrecognized parameters"));
         check("RCPT TO:<a> NOTIFY=NEVER", Err("501 5.5.4 Unrecognized parameters"));
     }
 }
