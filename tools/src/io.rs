@@ -22,3 +22,26 @@ pub fn usage(complaint: &str, usage: &str, code: i32) -> i32 {
     let _ = err.write_all(usage.as_bytes());
     code
 }
+
+/// Tells of a failing database and gives the exit code. C: fatal()
+pub fn failed(error: &libcyrus::store::Error) -> i32 {
+    use libcyrus::base::exit::{EX_TEMPFAIL, Fatal};
+    let text = match error {
+        libcyrus::store::Error::Io { .. } => "can't read mailboxes file".to_owned(),
+        other => other.to_string(),
+    };
+    Fatal::new(text, EX_TEMPFAIL).report()
+}
+
+/// The number at the start of an argument, 0 when there is none. C: atoi()
+pub fn atoi(text: &std::ffi::OsStr) -> i64 {
+    let text = text.to_string_lossy();
+    let text = text.trim_start();
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let number = digits.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    if negative { -number } else { number }
+}

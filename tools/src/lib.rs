@@ -8,14 +8,17 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 
+mod context;
 mod ctl_cyrusdb;
 mod cvt_cyrusdb;
 mod cyr_buildinfo;
 mod cyr_dbtool;
 mod cyr_info;
 pub mod io;
+mod mbexamine;
 mod mbpath;
 mod mkimap;
+mod reconstruct;
 
 /// How a tool was called.
 #[derive(Debug)]
@@ -44,8 +47,10 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "cyr_buildinfo", about: "tell what is built in", run: cyr_buildinfo::run },
     Tool { name: "cyr_dbtool", about: "look into a database and change it", run: cyr_dbtool::run },
     Tool { name: "cyr_info", about: "show the configuration and what the server does", run: cyr_info::run },
+    Tool { name: "mbexamine", about: "show what the files of a mailbox say", run: mbexamine::run },
     Tool { name: "mbpath", about: "tell where the files of a mailbox are", run: mbpath::run },
     Tool { name: "mkimap", about: "make configuration and partition directories", run: mkimap::run },
+    Tool { name: "reconstruct", about: "hold mailboxes against their files and mend them", run: reconstruct::run },
 ];
 
 /// Runs the tool named by argv[0] or, under another name, by the first argument. Returns the exit code.

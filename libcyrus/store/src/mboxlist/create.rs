@@ -273,7 +273,8 @@ impl Catalog {
 }
 
 /// A new unique id: 24 characters of `0-9a-z`, as C makes it without libuuid.
-pub(crate) fn new_uniqueid() -> Vec<u8> {
+#[must_use]
+pub fn new_uniqueid() -> Vec<u8> {
     let mut id = Vec::with_capacity(UNIQUEID_LENGTH);
     while id.len() < UNIQUEID_LENGTH {
         id.push(fastrand::choice(b"0123456789abcdefghijklmnopqrstuvwxyz").copied().unwrap_or(b'0'));

@@ -23,7 +23,7 @@ mod reader;
 mod rename;
 mod setacl;
 
-pub use create::NewMailbox;
+pub use create::{NewMailbox, new_uniqueid};
 pub use delete::DeleteHow;
 pub use dump::dump_line;
 pub use entry::{FormerName, MbEntry, MbKind, MbType};
