@@ -63,8 +63,7 @@ impl Context {
     /// `Io`.
     pub fn matches(&self, pattern: &[u8]) -> Result<Vec<Match>> {
         let patterns = [pattern.to_vec()];
-        let find =
-            Find { namespace: &self.namespace, auth: &self.auth, is_admin: true, patterns: &patterns };
+        let find = Find { namespace: &self.namespace, auth: &self.auth, is_admin: true, patterns: &patterns };
         let mut matches = Vec::new();
         self.catalog.find_all(&find, |step| {
             if let Step::Name(found) = step

@@ -50,7 +50,11 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "mbexamine", about: "show what the files of a mailbox say", run: mbexamine::run },
     Tool { name: "mbpath", about: "tell where the files of a mailbox are", run: mbpath::run },
     Tool { name: "mkimap", about: "make configuration and partition directories", run: mkimap::run },
-    Tool { name: "reconstruct", about: "hold mailboxes against their files and mend them", run: reconstruct::run },
+    Tool {
+        name: "reconstruct",
+        about: "hold mailboxes against their files and mend them",
+        run: reconstruct::run,
+    },
 ];
 
 /// Runs the tool named by argv[0] or, under another name, by the first argument. Returns the exit code.

@@ -10,9 +10,7 @@ use libcyrus::base::start::Need;
 use libcyrus::store::append::ParsedMessage;
 use libcyrus::store::lock::{Mode, Wait};
 use libcyrus::store::mailbox::cache::{CacheView, Item};
-use libcyrus::store::mailbox::{
-    InternalFlags, Mailbox, MailboxOptions, Record, SystemFlags, spool,
-};
+use libcyrus::store::mailbox::{InternalFlags, Mailbox, MailboxOptions, Record, SystemFlags, spool};
 use libcyrus::store::{Error, Result};
 use libcyrus::sys::time;
 use libcyrus::util::datetime;
@@ -293,10 +291,7 @@ fn quota(context: &Context, found: &Match, out: &mut Vec<u8>) -> Result<()> {
                 continue;
             };
             if metadata.len() != u64::from(record.size) {
-                put(
-                    out,
-                    format_args!("  Message {} has INCORRECT size in index record\n", record.uid.0),
-                );
+                put(out, format_args!("  Message {} has INCORRECT size in index record\n", record.uid.0));
                 return Ok(());
             }
             total = total.saturating_add(metadata.len());
@@ -320,8 +315,8 @@ fn compare(context: &Context, found: &Match, out: &mut Vec<u8>) -> Result<()> {
             return Ok(());
         }
         let directory = mailbox.location().data.clone();
-        let entries = std::fs::read_dir(&directory)
-            .map_err(|error| Error::io("read directory", &directory, error))?;
+        let entries =
+            std::fs::read_dir(&directory).map_err(|error| Error::io("read directory", &directory, error))?;
         let mut uids: Vec<u32> =
             entries.flatten().filter_map(|entry| leading_number(entry.file_name().as_bytes())).collect();
         uids.sort_unstable();

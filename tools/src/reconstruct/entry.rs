@@ -71,10 +71,7 @@ pub fn agree(
             let new = libcyrus::store::mboxlist::new_uniqueid();
             log::write(
                 Priority::Err,
-                format_args!(
-                    "uniqueid clash with {other} - changed {name} ({id} => {})",
-                    text(Some(&new))
-                ),
+                format_args!("uniqueid clash with {other} - changed {name} ({id} => {})", text(Some(&new))),
             );
             entry.uniqueid = Some(new.clone());
             amends.uniqueid = Some(new);

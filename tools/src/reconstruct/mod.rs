@@ -219,10 +219,7 @@ impl Run {
     /// One mailbox. C: do_reconstruct()
     fn mailbox(&mut self, found: &Match) -> std::result::Result<(), End> {
         let entry = &found.entry;
-        if entry.mbtype.is_intermediate()
-            || entry.mbtype.is_remote()
-            || self.visited.contains(&entry.name)
-        {
+        if entry.mbtype.is_intermediate() || entry.mbtype.is_remote() || self.visited.contains(&entry.name) {
             return Ok(());
         }
         let done = self.locked(found);
