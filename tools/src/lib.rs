@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 
+mod chk_cyrus;
 mod context;
 mod ctl_cyrusdb;
 mod cvt_cyrusdb;
@@ -42,6 +43,7 @@ pub struct Tool {
 
 /// Every program this executable can be, by name.
 pub const TOOLS: &[Tool] = &[
+    Tool { name: "chk_cyrus", about: "look through mailboxes for damage", run: chk_cyrus::run },
     Tool { name: "ctl_cyrusdb", about: "recover and archive the databases", run: ctl_cyrusdb::run },
     Tool { name: "cvt_cyrusdb", about: "copy a database into another format", run: cvt_cyrusdb::run },
     Tool { name: "cyr_buildinfo", about: "tell what is built in", run: cyr_buildinfo::run },

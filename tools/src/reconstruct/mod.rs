@@ -14,9 +14,11 @@ use libcyrus::base::args::{Args, Spec};
 use libcyrus::base::exit::{EX_OK, EX_USAGE};
 use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::Need;
+use libcyrus::store::annotate::Scope;
 use libcyrus::store::lock::{Mode, UserLock, Wait};
 use libcyrus::store::mailbox::reconstruct::{Depth, GuidMismatch, OddFiles, Plan, Repair, reconstruct};
 use libcyrus::store::mailbox::{Cleanup, CreateParams, Mailbox, Version};
+use libcyrus::store::mboxlist::MbEntry;
 use libcyrus::store::{Error, Result};
 use libcyrus::util::ids::{UidValidity, UnixTime};
 use libcyrus::util::mboxname::MboxName;
@@ -148,6 +150,36 @@ fn new_version(args: &Args) -> NewVersion {
         Ok(minor) => Version::new(minor).map_or(NewVersion::Unknown, NewVersion::To),
         Err(_) => NewVersion::Unknown,
     }
+}
+
+/// Holds the mailbox of an entry against its files and prints and logs what is found.
+///
+/// # Errors
+/// As [`reconstruct`].
+pub fn tell(context: &Context, user: &UserLock, entry: &MbEntry, plan: &Plan) -> Result<()> {
+    let catalog = &context.catalog;
+    let params = CreateParams {
+        acl: entry.acl().print(),
+        quotaroot: catalog.find_quota_root(&entry.name)?.map(MboxName::into_bytes),
+        // As for a new mailbox: without counters, the second after this one.
+        uidvalidity: match context.store.settings().conversations && plan.repair == Repair::Mend {
+            true => catalog.next_uidvalidity(&entry.name, UidValidity(0))?,
+            false => UidValidity(UnixTime::now().as_u32().saturating_add(1)),
+        },
+        ..CreateParams::default()
+    };
+    let mut octets = 0_u64;
+    catalog.each_annotation(Scope::Mailbox(entry), |_, _, value| {
+        octets = octets.saturating_add(value.len() as u64);
+        ControlFlow::Continue(())
+    })?;
+    let plan = Plan { mailbox_annotation_octets: Some(octets), ..*plan };
+    let location = catalog.location(entry)?;
+    for finding in reconstruct(&context.store, user, &location, &params, &plan)? {
+        io::print(format!("{finding}\n").as_bytes());
+        log::write(Priority::Err, format_args!("{finding}"));
+    }
+    Ok(())
 }
 
 impl Run {
@@ -283,32 +315,10 @@ impl Run {
     }
 
     fn hold_against_files(&self, user: &UserLock, found: &Match) -> Result<()> {
-        let (catalog, entry) = (&self.context.catalog, &found.entry);
         if self.plan.repair == Repair::Mend && !self.args.has('q') {
-            log::write(Priority::Notice, format_args!("reconstructing {}", entry.name));
+            log::write(Priority::Notice, format_args!("reconstructing {}", found.entry.name));
         }
-        let params = CreateParams {
-            acl: entry.acl().print(),
-            quotaroot: catalog.find_quota_root(&entry.name)?.map(MboxName::into_bytes),
-            // As for a new mailbox: without counters, the second after this one.
-            uidvalidity: match self.context.store.settings().conversations {
-                true => catalog.next_uidvalidity(&entry.name, UidValidity(0))?,
-                false => UidValidity(UnixTime::now().as_u32().saturating_add(1)),
-            },
-            ..CreateParams::default()
-        };
-        let mut octets = 0_u64;
-        catalog.each_annotation(libcyrus::store::annotate::Scope::Mailbox(entry), |_, _, value| {
-            octets = octets.saturating_add(value.len() as u64);
-            ControlFlow::Continue(())
-        })?;
-        let plan = Plan { mailbox_annotation_octets: Some(octets), ..self.plan };
-        let location = catalog.location(entry)?;
-        for finding in reconstruct(&self.context.store, user, &location, &params, &plan)? {
-            io::print(format!("{finding}\n").as_bytes());
-            log::write(Priority::Err, format_args!("{finding}"));
-        }
-        Ok(())
+        tell(&self.context, user, &found.entry, &self.plan)
     }
 
     fn change_version(
