@@ -48,7 +48,9 @@ const TOKENS: &[(&str, When)] = &[
     ("UNSELECT", When::LoggedIn),           // RFC 3691
     ("WITHIN", When::LoggedIn),             // RFC 5032
     ("DIGEST=SHA1", When::LoggedIn),        // C's own: FETCH DIGEST.SHA1
+    ("NO_ATOMIC_RENAME", When::LoggedIn),   // C's own: RENAME of a tree may stop half-way
     ("X-CREATEDMODSEQ", When::LoggedIn),    // C's own: STATUS and FETCH CREATEDMODSEQ
+    ("XLIST", When::LoggedIn),              // LIST with special uses before RFC 6154
 ];
 
 /// The capability list of this moment, without brackets or `* CAPABILITY`.

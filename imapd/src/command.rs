@@ -233,6 +233,8 @@ pub enum StatusItem {
 pub struct ListRequest {
     /// An extended form was used: patterns in parentheses, selection or return options.
     pub extended: bool,
+    /// The command was XLIST.
+    pub is_xlist: bool,
     /// The reference name.
     pub reference: Vec<u8>,
     /// One, or several in the extended form.
@@ -432,6 +434,8 @@ pub static COMMANDS: &[Row] = {
         row("Namespace", Authenticated, Nothing, |l, _| parser::bare(l, Command::Namespace)),
         row("Noop", Any, All, |l, _| parser::bare(l, Command::Noop)),
         row("Rename", Authenticated, Nothing, parser::mailbox::rename),
+        row("Rlist", Authenticated, Nothing, parser::list::rlist),
+        row("Rlsub", Authenticated, Nothing, parser::list::lsub),
         row("Search", Selected, NoExpunge, parser::search::parse),
         row("Select", Authenticated, Nothing, parser::mailbox::select),
         row("Setacl", Authenticated, Nothing, parser::acl::set),
@@ -442,6 +446,7 @@ pub static COMMANDS: &[Row] = {
         row("Subscribe", Authenticated, Nothing, parser::mailbox::subscribe),
         row("Unselect", Selected, Nothing, |l, _| parser::bare(l, Command::Unselect)),
         row("Unsubscribe", Authenticated, Nothing, parser::mailbox::unsubscribe),
+        row("Xlist", Authenticated, Nothing, parser::list::xlist),
     ]
 };
 

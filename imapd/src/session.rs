@@ -193,6 +193,9 @@ impl<'p> Session<'p> {
     /// Housekeeping while nobody waits for an answer; false when the session is to end. A client
     /// that has sent its next command already is not kept waiting.
     fn between_commands(&mut self) -> Result<bool, Stop> {
+        if let Some(selected) = &mut self.selected {
+            selected.view.rest();
+        }
         if self.stream.buffered().is_empty() {
             self.stream.flush().map_err(|e| Stop::Io(to_io(e)))?;
             self.register_command(b"");

@@ -165,7 +165,7 @@ pub(super) fn my_rights_line(
 }
 
 fn finish(session: &mut Session<'_>, outcome: std::result::Result<Vec<u8>, Answer>) -> Flow {
-    super::noop::refresh(session);
+    super::noop::check(session);
     match outcome {
         Ok(line) => {
             session.stream.write(&line);

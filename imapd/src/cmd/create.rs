@@ -21,12 +21,13 @@ const SPECIAL_USES: [&str; 7] =
     ["\\Archive", "\\Drafts", "\\Important", "\\Junk", "\\Sent", "\\Trash", "\\Snoozed"];
 
 /// CREATE.
-pub fn create(session: &mut Session<'_>, mailbox: &[u8], options: &CreateOptions) -> Flow {
+pub fn create(session: &mut Session<'_>, tag: &[u8], mailbox: &[u8], options: &CreateOptions) -> Flow {
     match try_create(session, mailbox, options) {
         Ok(uniqueid) => {
-            super::noop::refresh(session);
             let code = [b"MAILBOXID (".as_slice(), &uniqueid, b")"].concat();
-            Answer::completed().with_code(code).into()
+            session.stream.write(&Answer::completed().with_code(code).line(tag));
+            super::noop::check(session);
+            Flow::Answered
         }
         Err(answer) => answer.into(),
     }

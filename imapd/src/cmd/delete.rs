@@ -22,7 +22,7 @@ pub fn delete(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
         // The mailbox is gone either way.
         let _ = session.imapd.catalog.change_subscription(&user.auth, &name, Subscribe::Remove);
     }
-    super::noop::refresh(session);
+    super::noop::check(session);
     match outcome {
         Ok(()) => Answer::completed().into(),
         Err(error) => Answer::from(error).into(),
@@ -49,7 +49,7 @@ fn try_delete(session: &mut Session<'_>, name: &MboxName) -> Result<()> {
     let mut refused = Vec::new();
     for entry in catalog.user_mailboxes(&userid, false)? {
         let actor = Actor::Session(&user.auth);
-        if let Err(error) = catalog.delete_mailbox(store, &lock, &actor, &entry.name, DeleteHow::Configured) {
+        if let Err(error) = catalog.delete_mailbox(store, &lock, &actor, &entry.name, DeleteHow::WithUser) {
             refused.extend_from_slice(b"* NO delete ");
             refused.extend_from_slice(entry.name.as_bytes());
             refused.extend_from_slice(format!(": {error}\r\n").as_bytes());

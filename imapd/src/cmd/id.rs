@@ -29,7 +29,7 @@ pub fn id(session: &mut Session<'_>, parameters: &[(Vec<u8>, Option<Vec<u8>>)]) 
     }
     let response = response(session);
     session.stream.write(response.as_bytes());
-    super::noop::refresh(session);
+    super::noop::check(session);
     session.has_id = true;
     Answer::completed().into()
 }
@@ -49,6 +49,7 @@ fn response(session: &Session<'_>) -> String {
     let kernel = |fact: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{fact}")).ok();
     if is_long && let (Some(os), Some(release)) = (kernel("ostype"), kernel("osrelease")) {
         text.push_str(&format!(" \"os\" \"{}\" \"os-version\" \"{}\"", os.trim(), release.trim()));
+        text.push_str(" \"environment\" \"Built w/Cyrus SASL; Built w/rustls\"");
     }
     text.push_str(")\r\n");
     text

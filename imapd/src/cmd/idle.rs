@@ -54,6 +54,9 @@ fn wait_for_input(session: &mut Session<'_>, _tag: &[u8]) -> Result<bool, Stop> 
             super::noop::refresh(session);
             response::changes(session, true);
         }
+        if let Some(selected) = &mut session.selected {
+            selected.view.rest();
+        }
         if session.shut_down_is_asked() {
             return Ok(false);
         }

@@ -24,6 +24,19 @@ pub(super) enum Form {
     Extended,
     /// LSUB
     Lsub,
+    /// XLIST, LIST that always tells special uses, and which mailbox is the INBOX.
+    Xlist,
+}
+
+impl Form {
+    /// Name of the response.
+    fn response(self) -> &'static str {
+        match self {
+            Self::Basic | Self::Extended => "LIST",
+            Self::Lsub => "LSUB",
+            Self::Xlist => "XLIST",
+        }
+    }
 }
 
 /// LIST.
@@ -36,7 +49,11 @@ pub fn list(session: &mut Session<'_>, request: &ListRequest) -> Flow {
         _ => {}
     }
     super::create::autocreate_inbox(session);
-    let form = if request.extended { Form::Extended } else { Form::Basic };
+    let form = match request {
+        ListRequest { extended: true, .. } => Form::Extended,
+        ListRequest { is_xlist: true, .. } => Form::Xlist,
+        _ => Form::Basic,
+    };
     run(session, request, form)
 }
 
@@ -53,18 +70,18 @@ pub(super) fn run(session: &mut Session<'_>, mut request: ListRequest, form: For
     let mut calls = 0;
     let Some(user) = &session.user else { return Answer::bad("Please login first").into() };
     let separator = user.namespace.hiersep();
-    let is_question = form == Form::Basic && request.patterns.first().is_some_and(Vec::is_empty);
+    let is_question =
+        matches!(form, Form::Basic | Form::Xlist) && request.patterns.first().is_some_and(Vec::is_empty);
     let mut out = Vec::new();
     if is_question {
-        put_line(&mut out, "LIST", Attributes::NO_SELECT, b"", separator, b"");
-        // C writes the empty name quoted, as put_astring does.
+        put_line(&mut out, form.response(), Attributes::NO_SELECT, b"", separator, b"");
     } else {
         set_patterns(&session.imapd.config, separator, &mut request, form);
         // A failure is in the log; what was found until then is told, as in C.
         let _ = list_data(session, user, &request, form, &mut out, &mut calls);
     }
     session.stream.write(&out);
-    super::noop::refresh(session);
+    super::noop::check(session);
     let seconds = started.elapsed().as_secs_f64();
     let calls = if calls > 0 { format!(" {calls} calls") } else { String::new() };
     Answer::ok(format!("Completed ({seconds:.3} secs{calls})")).into()
@@ -477,7 +494,7 @@ impl Writer<'_> {
             let keeps = match self.form {
                 Form::Extended => true,
                 Form::Lsub => attributes.has(Attributes::CHILD_SUBSCRIBED),
-                Form::Basic => attributes.has(Attributes::HAS_CHILDREN),
+                Form::Basic | Form::Xlist => attributes.has(Attributes::HAS_CHILDREN),
             };
             if !keeps {
                 return false;
@@ -513,12 +530,19 @@ impl Writer<'_> {
     /// Special uses of the reader's own folders, in the order of the responses.
     fn special_uses(&self, responses: &[Response]) -> Result<Vec<Vec<u8>>> {
         let mut all = vec![Vec::new(); responses.len()];
-        if !self.request.return_special_use && !self.session.imapd.config.switch(Opt::Specialusealways) {
+        let is_asked = self.request.return_special_use || self.request.is_xlist;
+        if !is_asked && !self.session.imapd.config.switch(Opt::Specialusealways) {
             return Ok(all);
         }
         let catalog = &self.session.imapd.catalog;
         let userid = self.user.auth.userid();
         let inbox = MboxName::user_inbox(userid, catalog.rules());
+        for (response, slot) in responses.iter().zip(&mut all) {
+            let is_inbox = response.entry.as_ref().is_some_and(|entry| entry.name == inbox);
+            if self.form == Form::Xlist && is_inbox {
+                *slot = b"\\Inbox".to_vec();
+            }
+        }
         let own = |response: &Response| {
             response.entry.as_ref().is_some_and(|e| e.name != inbox && e.name.is_in_tree_of(&inbox))
         };
@@ -549,8 +573,14 @@ impl Writer<'_> {
             }
             _ => None,
         };
-        let word = if self.form == Form::Lsub { "LSUB" } else { "LIST" };
-        put_line(out, word, response.attributes, uses, self.user.namespace.hiersep(), &response.ext);
+        put_line(
+            out,
+            self.form.response(),
+            response.attributes,
+            uses,
+            self.user.namespace.hiersep(),
+            &response.ext,
+        );
         if response.attributes.has(Attributes::NO_SELECT) {
             return;
         }

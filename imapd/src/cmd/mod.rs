@@ -51,7 +51,7 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Check | Command::Noop => Ok(noop::noop(session)),
         Command::Close => Ok(close::close(session)),
         Command::Copy { ids, mailbox } => Ok(copy::copy(session, &ids, &mailbox)),
-        Command::Create { mailbox, options } => Ok(create::create(session, &mailbox, &options)),
+        Command::Create { mailbox, options } => Ok(create::create(session, tag, &mailbox, &options)),
         Command::Delete { mailbox } => Ok(delete::delete(session, &mailbox)),
         Command::DeleteAcl { mailbox, identifier } => Ok(acl::delete(session, &mailbox, &identifier)),
         Command::Enable { capabilities } => Ok(enable::enable(session, &capabilities)),
@@ -79,7 +79,7 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::SetAcl { mailbox, identifier, rights } => {
             Ok(acl::set(session, &mailbox, &identifier, &rights))
         }
-        Command::SetQuota { root, limits } => Ok(quota::set(session, &root, &limits)),
+        Command::SetQuota { root, limits } => Ok(quota::set(session, tag, &root, &limits)),
         Command::StartTls => starttls::starttls(session, tag),
         Command::Status { mailbox, items } => Ok(status::status(session, &mailbox, &items)),
         Command::Store { ids, request } => Ok(store::store(session, &ids, &request)),
@@ -115,13 +115,13 @@ fn with_selected<T>(
     Some(work(selected, &mut host))
 }
 
-/// The answer to a failed operation on the selected mailbox. One that is gone is told to be empty
-/// and let go (C: `index_check()`).
+/// The answer to a failed operation on the selected mailbox. One that is gone is told to be empty,
+/// once (C: `index_check()`).
 fn failed(session: &mut Session<'_>, error: StoreError) -> Flow {
     if matches!(error, StoreError::NotFound)
-        && let Some(selected) = session.selected.take()
+        && let Some(selected) = session.selected.as_mut()
     {
-        let gone = "* 1 EXPUNGE\r\n".repeat(usize::try_from(selected.view.exists()).unwrap_or(0));
+        let gone = "* 1 EXPUNGE\r\n".repeat(usize::try_from(selected.view.vanish()).unwrap_or(0));
         session.stream.write(gone.as_bytes());
     }
     Answer::from(error).into()

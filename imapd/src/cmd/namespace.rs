@@ -30,6 +30,6 @@ pub fn namespace(session: &mut Session<'_>) -> Flow {
     }
     line.extend_from_slice(b"\r\n");
     session.stream.write(&line);
-    super::noop::refresh(session);
+    super::noop::check(session);
     Answer::completed().into()
 }

@@ -7,8 +7,8 @@ use crate::session::{Flow, Session};
 /// CAPABILITY.
 pub fn capability(session: &mut Session<'_>) -> Flow {
     let list = capability::list(session, capability::Depth::Full);
+    check(session);
     session.stream.write(&[b"* CAPABILITY ", list.as_slice(), b"\r\n"].concat());
-    refresh(session);
     Answer::completed().into()
 }
 
@@ -23,6 +23,13 @@ pub fn logout(session: &mut Session<'_>, tag: &[u8]) -> Flow {
     session.stream.write(b"* BYE LOGOUT received\r\n");
     session.stream.write(&Answer::completed().line(tag));
     Flow::Logout
+}
+
+/// Brings the selected mailbox up to date and tells what came or changed, but no expunges.
+/// C: `imapd_check(NULL, 0)`
+pub fn check(session: &mut Session<'_>) {
+    refresh(session);
+    crate::response::changes(session, false);
 }
 
 /// Brings the selected mailbox up to date; a mailbox that is gone is told to be empty. Any other

@@ -21,7 +21,7 @@ const RESOURCES: [(Resource, &str, i64); 4] = [
 
 /// GETQUOTA, for administrators.
 pub fn get(session: &mut Session<'_>, root: &[u8]) -> Flow {
-    super::noop::refresh(session);
+    super::noop::check(session);
     if !session.user.as_ref().is_some_and(|user| user.auth.is_admin()) {
         return Answer::from(Error::PermissionDenied).into();
     }
@@ -53,8 +53,14 @@ pub fn get_root(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
     let name = session.internal_name(mailbox);
     let opened = session.open_mailbox(&name, Op::ReadQuota, Mode::Shared);
     let root = match opened {
-        Ok((mailbox, _lock, _granted)) => mailbox.header().quotaroot.clone(),
+        Ok((mut mailbox, lock, _granted)) => {
+            mailbox.lock_index(&lock, Mode::Shared).map(|index| index.mailbox_header().quotaroot.clone())
+        }
         Err(answer) => return answer.into(),
+    };
+    let root = match root {
+        Ok(root) => root,
+        Err(error) => return Answer::from(error).into(),
     };
     let mut out = b"* QUOTAROOT ".to_vec();
     put_astring(&mut out, mailbox);
@@ -79,7 +85,7 @@ pub fn get_root(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
     session.stream.write(&out);
     match outcome {
         Ok(()) => {
-            super::noop::refresh(session);
+            super::noop::check(session);
             Answer::completed().into()
         }
         Err(error) => Answer::from(error).into(),
@@ -87,9 +93,9 @@ pub fn get_root(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
 }
 
 /// SETQUOTA, for administrators; `+root` makes a root where no mailbox is.
-pub fn set(session: &mut Session<'_>, root: &[u8], limits: &[(Vec<u8>, i64)]) -> Flow {
+pub fn set(session: &mut Session<'_>, tag: &[u8], root: &[u8], limits: &[(Vec<u8>, i64)]) -> Flow {
     if !session.user.as_ref().is_some_and(|user| user.auth.is_admin()) {
-        return Answer::from(Error::PermissionDenied).into();
+        return refuse_early(session, tag, Error::PermissionDenied);
     }
     let (root, force) = match root.strip_prefix(b"+") {
         Some(root) => (root, true),
@@ -98,7 +104,9 @@ pub fn set(session: &mut Session<'_>, root: &[u8], limits: &[(Vec<u8>, i64)]) ->
     let mut wanted = Quota::default();
     for (name, limit) in limits {
         let known = RESOURCES.iter().find(|(_, each, _)| each.as_bytes().eq_ignore_ascii_case(name));
-        let Some((resource, _, _)) = known else { return Answer::from(Error::UnsupportedQuota).into() };
+        let Some((resource, _, _)) = known else {
+            return refuse_early(session, tag, Error::UnsupportedQuota);
+        };
         if *limit < -1 {
             return Answer::bad("Invalid quota list in Setquota").into();
         }
@@ -106,11 +114,18 @@ pub fn set(session: &mut Session<'_>, root: &[u8], limits: &[(Vec<u8>, i64)]) ->
     }
     let root = session.internal_name(root);
     let outcome = change(session, &root, &wanted, force);
-    super::noop::refresh(session);
+    super::noop::check(session);
     match outcome {
         Ok(()) => Answer::completed().into(),
         Err(error) => Answer::from(error).into(),
     }
+}
+
+/// C answers before it has read the list and takes the rest of the line for another command.
+fn refuse_early(session: &mut Session<'_>, tag: &[u8], error: Error) -> Flow {
+    session.stream.write(&Answer::from(error).line(tag));
+    session.stream.write(b"* BAD Invalid tag\r\n");
+    Flow::Answered
 }
 
 /// Gives a root the limits of `wanted`, under its owner's lock.

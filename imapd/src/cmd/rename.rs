@@ -33,7 +33,7 @@ pub fn rename(session: &mut Session<'_>, from: &[u8], to: &[u8], partition: Opti
     } else {
         rename_tree(session, &from, &to, partition)
     };
-    super::noop::refresh(session);
+    super::noop::check(session);
     match outcome {
         Ok(()) => Answer::completed().into(),
         Err(error) => Answer::from(error).into(),
@@ -122,6 +122,7 @@ fn rename_tree(
     let how = RenameHow {
         partition: partition.map(<[u8]>::to_vec).or_else(|| entry.partition.clone()),
         force_user: false,
+        leaves_gaps: true,
     };
     catalog.rename_mailbox(store, &lock, &Actor::Session(&user.auth), from, to, &how)?;
     let unsubscribes = config.switch(Opt::DeleteUnsubscribe);
@@ -157,7 +158,7 @@ fn rename_tree(
     let mut outcome = Ok(());
     for child in children {
         let Some(target) = child.name.rebase(from, to) else { continue };
-        let how = RenameHow { partition: None, force_user: true };
+        let how = RenameHow { partition: None, force_user: true, leaves_gaps: true };
         match catalog.rename_mailbox(store, &lock, &tool, &child.name, &target, &how) {
             Ok(()) => {
                 unsubscribe(&child.name);
@@ -173,6 +174,7 @@ fn rename_tree(
             }
         }
     }
+    catalog.fill_around(store, &lock, from, to)?;
     if is_user && outcome.is_ok() {
         catalog.delete_user_quotas(&olduser)?;
         catalog.sync_log(&[b"UNUSER", &olduser]);

@@ -42,7 +42,7 @@ fn try_status(
     let found = session.find(&name)?;
     let _granted = session.authorize(Op::Read, &found)?;
     let mut data = if session.selected.as_ref().is_some_and(|selected| selected.name == name) {
-        super::noop::refresh(session);
+        super::noop::check(session);
         look_up(session, &found.entry, &ALL)?
     } else {
         return Ok(look_up(session, &found.entry, items)?);

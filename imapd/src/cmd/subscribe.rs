@@ -30,7 +30,7 @@ fn change(session: &mut Session<'_>, mailbox: &[u8], how: Subscribe, command: &s
         && (is_top(namespace.user_prefix()) || is_top(namespace.shared_prefix()));
     let outcome =
         if is_prefix { Ok(()) } else { session.imapd.catalog.change_subscription(&user.auth, &name, how) };
-    super::noop::refresh(session);
+    super::noop::check(session);
     match outcome {
         Ok(()) => Answer::completed().into(),
         Err(error) => Answer::no(format!("{command}: {error}")).into(),

@@ -99,10 +99,10 @@ pub fn id(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
 fn id_pair(lexer: &mut Lexer<'_>) -> Result<(Vec<u8>, Option<Vec<u8>>), Bad> {
     let name = match lexer.astring()? {
         Some(name) if lexer.eat(b' ')? => name,
-        _ => return Err(Bad::text("Invalid/missing field name in Id")),
+        _ => return Err(Bad::text("Invalid field-value pair in Id")),
     };
     let Some(value) = lexer.nstring()? else {
-        return Err(Bad::text("Invalid/missing value in Id"));
+        return Err(Bad::text("Invalid field-value pair in Id"));
     };
     if name.len() > ID_NAME_OCTETS_MAX {
         return Err(Bad::text(format!("field longer than {ID_NAME_OCTETS_MAX} octets in Id")));

@@ -17,6 +17,28 @@ pub fn lsub(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
     Ok(Command::Lsub(ListRequest { reference, patterns: vec![pattern], ..ListRequest::default() }))
 }
 
+/// `RLIST reference pattern`, LIST of times when mailboxes could be referred to (RFC 2193).
+///
+/// # Errors
+/// A missing, malformed or extra argument.
+pub fn rlist(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
+    match lsub(lexer, name)? {
+        Command::Lsub(request) => Ok(Command::List(request)),
+        other => Ok(other),
+    }
+}
+
+/// `XLIST`, LIST with special uses before RFC 6154.
+///
+/// # Errors
+/// As [`list`].
+pub fn xlist(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
+    match list(lexer, name)? {
+        Command::List(request) => Ok(Command::List(ListRequest { is_xlist: true, ..request })),
+        other => Ok(other),
+    }
+}
+
 /// `LIST [(selection)] reference pattern|(patterns) [RETURN (options)]`
 ///
 /// # Errors
@@ -37,7 +59,10 @@ pub fn list(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
     if lexer.eat(b'(')? {
         list.extended = true;
         loop {
-            if let Some(pattern) = lexer.astring()?.filter(|p| !p.is_empty()) {
+            let Some(pattern) = lexer.astring()? else {
+                return Err(Bad::text("Invalid syntax in List command"));
+            };
+            if !pattern.is_empty() {
                 list.patterns.push(pattern);
             }
             if !lexer.eat(b' ')? {

@@ -22,7 +22,10 @@ pub fn create(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
     let mut options = CreateOptions::default();
     if lexer.eat(b' ')? {
         if lexer.eat(b'(')? {
-            options.parameters = parameters(lexer)?;
+            options.parameters = parameters(lexer).map_err(|bad| match bad {
+                Bad::Missing => Bad::Partition,
+                other => other,
+            })?;
         } else {
             let word = lexer.word()?;
             if !is_atom(&word) {
@@ -82,16 +85,33 @@ pub fn delete(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
 ///
 /// # Errors
 /// A missing or extra argument.
-pub fn subscribe(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
-    Ok(Command::Subscribe { mailbox: only(lexer)? })
+pub fn subscribe(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
+    Ok(Command::Subscribe { mailbox: subscription(lexer, name)? })
 }
 
 /// `UNSUBSCRIBE mailbox`
 ///
 /// # Errors
 /// A missing or extra argument.
-pub fn unsubscribe(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
-    Ok(Command::Unsubscribe { mailbox: only(lexer)? })
+pub fn unsubscribe(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
+    Ok(Command::Unsubscribe { mailbox: subscription(lexer, name)? })
+}
+
+/// Behind `SUBSCRIBE` the word `MAILBOX` may stand before the name, from times when there were
+/// bulletin boards too.
+fn subscription(lexer: &mut Lexer<'_>, name: &str) -> Result<Vec<u8>, Bad> {
+    lexer.space()?;
+    let first = lexer.argument()?;
+    if !lexer.eat(b' ')? {
+        lexer.end()?;
+        return Ok(first);
+    }
+    let second = lexer.argument()?;
+    lexer.end()?;
+    match first.eq_ignore_ascii_case(b"mailbox") {
+        true => Ok(second),
+        false => Err(Bad::text(format!("Invalid {name} subcommand"))),
+    }
 }
 
 /// `RENAME from to [partition]`

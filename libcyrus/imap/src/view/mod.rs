@@ -1,7 +1,6 @@
 //! A selected mailbox as one client knows it: message numbers, what was told, what is \Recent.
 //!
-//! Between commands the view holds the open [`Mailbox`] and with it the shared name lock, nothing
-//! else: each operation takes the owner's namespace lock and the index lock, copies what changed,
+//! Between commands the view holds the open [`Mailbox`] and no lock: the mailbox rests. Each operation takes the owner's namespace lock and the index lock, copies what changed,
 //! and lets both go before anything is said. C: `struct index_state`.
 //!
 //! | file | what |
@@ -287,6 +286,23 @@ impl View {
         }
         guard.abort();
         Ok(records)
+    }
+
+    /// Lets all locks go until the next look. C: `index_release()`
+    pub fn rest(&mut self) {
+        self.mailbox.rest();
+    }
+
+    /// The mailbox was deleted or renamed under the client: there are no messages any more. Gives
+    /// how many expunges must be told. C: `index_check()`
+    pub fn vanish(&mut self) -> u32 {
+        let told = count(self.exists_told);
+        self.rows.clear();
+        self.exists_told = 0;
+        self.recent = 0;
+        self.unseen = 0;
+        self.delayed_modseq = None;
+        told
     }
 
     /// Gives the mailbox back, to be closed.

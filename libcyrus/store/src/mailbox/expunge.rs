@@ -89,7 +89,7 @@ impl Mailbox {
     /// Removes the files of unlinked records and the stale copies of archived ones. Needs the
     /// exclusive name lock. C: `mailbox_index_unlink()`
     pub(super) fn unlink_expunged(&mut self, user: &UserLock) -> Result<()> {
-        if self.name_lock.mode() != Mode::Exclusive {
+        if self.name_lock.as_ref().is_none_or(|lock| lock.mode() != Mode::Exclusive) {
             return Err(Error::Locked);
         }
         let mut guard = self.lock_index(user, Mode::Exclusive)?;

@@ -11,8 +11,9 @@
 //! | `change` | what a session changed, and the order in which it is written |
 //! | `expunge`, `repack`, `archive`, `life`, [`reconstruct`] | the longer operations |
 //!
-//! A selected mailbox keeps a [`Mailbox`], which holds the shared name lock. For each command the
-//! session takes the user lock, then the index lock, and lets both go before it speaks:
+//! A selected mailbox keeps a [`Mailbox`], which rests between commands. For each command the
+//! session takes the user lock and with it the shared name lock, then the index lock, and lets
+//! user and index lock go before it speaks:
 //!
 //! ```ignore
 //! let user = mailbox.lock_user(Mode::Shared)?;

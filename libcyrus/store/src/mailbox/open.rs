@@ -20,8 +20,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-/// An open mailbox. Holds the shared name lock: as long as it lives, no file of the mailbox is
-/// renamed, removed or repacked. C: `struct mailbox`
+/// An open mailbox. Holds the shared name lock: until it [rests](Mailbox::rest), no file of the
+/// mailbox is renamed, removed or repacked. C: `struct mailbox`
 #[derive(Debug)]
 pub struct Mailbox {
     pub(super) store: Arc<Store>,
@@ -35,7 +35,9 @@ pub struct Mailbox {
     pub(super) flag_crcs: Vec<u32>,
     pub(super) caches: Caches,
     // Last, so that every descriptor is closed before the name lock goes.
-    pub(super) name_lock: NameLock,
+    pub(super) name_lock: Option<NameLock>,
+    /// The name lock was let go: the mailbox may have become another one.
+    pub(super) has_rested: bool,
 }
 
 /// What should be done to a mailbox after the reply, while nobody waits.
@@ -116,10 +118,19 @@ impl Mailbox {
             flag_crcs: Vec::new(),
             caches: Caches::default(),
             location,
-            name_lock,
+            name_lock: Some(name_lock),
+            has_rested: false,
         };
         mailbox.refresh_map()?;
         Ok(mailbox)
+    }
+
+    /// Lets the name lock go while nobody waits for an answer, so that others may delete, rename or
+    /// repack the mailbox; [`Mailbox::lock_user`] takes it again. Nothing of the mailbox may be
+    /// used before that. C: `index_release()`
+    pub fn rest(&mut self) {
+        self.name_lock = None;
+        self.has_rested = true;
     }
 
     /// Takes the owner's namespace lock for the next index lock. When this process does not hold
@@ -129,8 +140,17 @@ impl Mailbox {
     /// # Errors
     /// `Internal` when this process holds it shared and exclusive is asked for; `Io`.
     pub fn lock_user(&mut self, mode: Mode) -> Result<UserLock> {
+        let locks = Arc::clone(self.store.locks());
+        if self.name_lock.is_none() {
+            let user = match &self.location.owner {
+                Some(owner) => locks.lock_user(owner, mode, Wait::Block)?,
+                None => UserLock::unowned(),
+            };
+            let path = self.location.lock_file.clone();
+            self.name_lock = Some(locks.lock_name(&user, path, Mode::Shared, Wait::Block)?);
+            return Ok(user);
+        }
         let Some(owner) = &self.location.owner else { return Ok(UserLock::unowned()) };
-        let locks = self.store.locks();
         if locks.user_held(owner).is_some() {
             return locks.lock_user(owner, mode, Wait::Block);
         }
@@ -183,8 +203,18 @@ impl Mailbox {
                 }
             }
         }
+        if std::mem::take(&mut self.has_rested) && !self.is_what_it_was() {
+            self.index_file.unlock();
+            self.has_rested = true;
+            return Err(Error::NotFound);
+        }
         let changes = Changes::new(self);
         Ok(IndexGuard { mailbox: self, mode, changes, _user: user })
+    }
+
+    /// Whether the mailbox still has the name it was opened by. Headers of old versions have none.
+    fn is_what_it_was(&self) -> bool {
+        self.header.name.is_empty() || self.header.name == self.location.name.as_bytes()
     }
 
     /// Brings map and headers up to date under the index lock; false when the file was replaced.

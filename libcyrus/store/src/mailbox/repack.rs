@@ -28,7 +28,7 @@ impl Mailbox {
     /// `Locked` without the exclusive name lock, `NotSupported` for a version change that needs
     /// the seen database, `Corrupt`, `Io`.
     pub fn repack(&mut self, user: &UserLock, version: Option<Version>) -> Result<()> {
-        if self.name_lock.mode() != Mode::Exclusive {
+        if self.name_lock.as_ref().is_none_or(|lock| lock.mode() != Mode::Exclusive) {
             return Err(Error::Locked);
         }
         let store = Arc::clone(&self.store);

@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub enum DeleteHow {
     /// As `delete_mode` says; what is in the deleted namespace already goes at once.
     Configured,
+    /// The same as one of a user's mailboxes that all go: names missing above others stay so.
+    WithUser,
     /// Now, files and all.
     Immediately,
 }
@@ -39,12 +41,15 @@ impl Catalog {
     ) -> Result<()> {
         let entry = self.check_delete(actor, name)?;
         let delayed = self.config().choice(Opt::DeleteMode) == "delayed";
-        if how == DeleteHow::Configured && delayed && !name.is_deleted(self.rules()) {
+        if how != DeleteHow::Immediately && delayed && !name.is_deleted(self.rules()) {
             let to = self.free_deleted_name(name)?;
             self.rename_granted(store, lock, &entry, &to, &RenameHow::default())?;
-            return self.fill_around(store, lock, name, &to);
+            return match how {
+                DeleteHow::WithUser => Ok(()),
+                _ => self.fill_around(store, lock, name, &to),
+            };
         }
-        self.delete_now(store, lock, &entry)
+        self.delete_now(store, lock, &entry, how)
     }
 
     /// Deleting twice in one second must not meet the first one's name.
@@ -107,7 +112,7 @@ impl Catalog {
         if protected { Err(Error::SpecialUse) } else { Ok(()) }
     }
 
-    fn delete_now(&self, store: &Arc<Store>, lock: &UserLock, entry: &MbEntry) -> Result<()> {
+    fn delete_now(&self, store: &Arc<Store>, lock: &UserLock, entry: &MbEntry, how: DeleteHow) -> Result<()> {
         let in_deleted = entry.name.is_deleted(self.rules());
         if entry.mbtype.is_intermediate() {
             return if in_deleted {
@@ -138,7 +143,9 @@ impl Catalog {
                 ..MbEntry::default()
             };
             self.update_entry(lock, &tombstone)?;
-            self.fill_intermediates(store, lock, &entry.name, entry.mbtype)?;
+            if how != DeleteHow::WithUser {
+                self.fill_intermediates(store, lock, &entry.name, entry.mbtype)?;
+            }
         }
         self.sync_log(&[b"UNMAILBOX", entry.name.as_bytes()]);
         mailbox.delete(lock)?;

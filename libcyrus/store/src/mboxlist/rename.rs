@@ -19,6 +19,9 @@ pub struct RenameHow {
     pub partition: Option<Vec<u8>>,
     /// Whether a user's folder may be made before the user's INBOX.
     pub force_user: bool,
+    /// Whether names that are now missing above others are left so, because the others go too; the
+    /// caller ends with [`Catalog::fill_around`].
+    pub leaves_gaps: bool,
 }
 
 impl Catalog {
@@ -38,18 +41,28 @@ impl Catalog {
         how: &RenameHow,
     ) -> Result<()> {
         self.rename_one(store, lock, actor, from, to, how)?;
+        if how.leaves_gaps {
+            return Ok(());
+        }
         self.fill_around(store, lock, from, to)
     }
 
-    /// Names that are missing above children left behind, and above the new place.
-    pub(super) fn fill_around(
+    /// Makes the names that are missing above children left behind, and above the new place.
+    ///
+    /// # Errors
+    /// As [`Catalog::create_mailbox`].
+    pub fn fill_around(
         &self,
         store: &Arc<Store>,
         lock: &UserLock,
         from: &MboxName,
         to: &MboxName,
     ) -> Result<()> {
-        let mbtype = super::MbType::of(self.lookup_any(to)?.mbtype.kind);
+        let mbtype = match self.lookup_any(to) {
+            Ok(entry) => super::MbType::of(entry.mbtype.kind),
+            Err(Error::NotFound) => return Ok(()),
+            Err(error) => return Err(error),
+        };
         self.fill_intermediates(store, lock, from, mbtype)?;
         self.fill_intermediates(store, lock, to, mbtype)
     }
