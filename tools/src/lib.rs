@@ -15,6 +15,7 @@ mod cvt_cyrusdb;
 mod cyr_buildinfo;
 mod cyr_dbtool;
 mod cyr_info;
+mod deliver;
 pub mod io;
 mod mbexamine;
 mod mbpath;
@@ -51,6 +52,7 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "cyr_info", about: "show the configuration and what the server does", run: cyr_info::run },
     Tool { name: "mbexamine", about: "show what the files of a mailbox say", run: mbexamine::run },
     Tool { name: "mbpath", about: "tell where the files of a mailbox are", run: mbpath::run },
+    Tool { name: "deliver", about: "hand a message to lmtpd", run: deliver::run },
     Tool { name: "mkimap", about: "make configuration and partition directories", run: mkimap::run },
     Tool {
         name: "reconstruct",

@@ -216,6 +216,7 @@ pub fn poll_all(fds: &mut [Poll<'_>], timeout: Option<Duration>) -> io::Result<u
 ///
 /// # Errors
 /// What fstatfs(2) says.
+#[allow(clippy::useless_conversion, reason = "the kernel's type has another width elsewhere")]
 pub fn filesystem_magic(fd: BorrowedFd<'_>) -> io::Result<i64> {
     let found = nix::sys::statfs::fstatfs(fd)?;
     Ok(found.filesystem_type().0.into())

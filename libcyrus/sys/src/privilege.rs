@@ -14,6 +14,13 @@ pub enum Keep {
     BindService,
 }
 
+/// Name of the real user of this process; `None` when the system knows none.
+#[must_use]
+pub fn user_name() -> Option<String> {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten()?;
+    Some(user.name)
+}
+
 /// Becomes `user`, with its supplementary groups and the given group id, never to return.
 ///
 /// Does nothing when real and effective ids are already those.
