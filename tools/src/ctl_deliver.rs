@@ -1,0 +1,1 @@
+//! ctl_deliver: dump the duplicate delivery database.

@@ -1,0 +1,1 @@
+//! ctl_mboxlist: dump, load and verify the list of mailboxes.

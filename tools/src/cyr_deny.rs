@@ -1,0 +1,1 @@
+//! cyr_deny: deny users access to services.

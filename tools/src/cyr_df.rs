@@ -1,0 +1,1 @@
+//! cyr_df: report disk use of the partitions.

@@ -1,0 +1,1 @@
+//! cyr_expire: expire messages, deliveries and deleted mailboxes.

@@ -1,0 +1,1 @@
+//! cyr_ls: list mailboxes like a directory.

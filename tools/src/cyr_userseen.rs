@@ -1,0 +1,1 @@
+//! cyr_userseen: remove the seen state of users.

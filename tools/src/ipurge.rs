@@ -1,0 +1,1 @@
+//! ipurge: remove messages by age or size.

@@ -1,0 +1,1 @@
+//! mbtool: set internal dates and unique ids of mailboxes.

@@ -1,0 +1,1 @@
+//! quota: report and repair quota use.

@@ -1,0 +1,1 @@
+//! unexpunge: list and restore expunged messages.
