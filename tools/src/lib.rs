@@ -11,6 +11,7 @@ use std::path::Path;
 mod chk_cyrus;
 mod context;
 mod ctl_cyrusdb;
+mod ctl_mboxlist;
 mod cvt_cyrusdb;
 mod cyr_buildinfo;
 mod cyr_dbtool;
@@ -20,6 +21,7 @@ pub mod io;
 mod mbexamine;
 mod mbpath;
 mod mkimap;
+mod quota;
 mod reconstruct;
 
 /// How a tool was called.
@@ -46,6 +48,11 @@ pub struct Tool {
 pub const TOOLS: &[Tool] = &[
     Tool { name: "chk_cyrus", about: "look through mailboxes for damage", run: chk_cyrus::run },
     Tool { name: "ctl_cyrusdb", about: "recover and archive the databases", run: ctl_cyrusdb::run },
+    Tool {
+        name: "ctl_mboxlist",
+        about: "dump, load and verify the list of mailboxes",
+        run: ctl_mboxlist::run,
+    },
     Tool { name: "cvt_cyrusdb", about: "copy a database into another format", run: cvt_cyrusdb::run },
     Tool { name: "cyr_buildinfo", about: "tell what is built in", run: cyr_buildinfo::run },
     Tool { name: "cyr_dbtool", about: "look into a database and change it", run: cyr_dbtool::run },
@@ -54,6 +61,7 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "mbpath", about: "tell where the files of a mailbox are", run: mbpath::run },
     Tool { name: "deliver", about: "hand a message to lmtpd", run: deliver::run },
     Tool { name: "mkimap", about: "make configuration and partition directories", run: mkimap::run },
+    Tool { name: "quota", about: "report and count anew what quota roots use", run: quota::run },
     Tool {
         name: "reconstruct",
         about: "hold mailboxes against their files and mend them",

@@ -28,6 +28,7 @@ pub struct Catalog {
     /// The second in which user_deny.db was last found missing.
     deny_missing_at: AtomicI64,
     stamp: Option<u32>,
+    list_file: Option<PathBuf>,
 }
 
 /// A database with a place of its own in the configuration.
@@ -68,7 +69,14 @@ impl Catalog {
             held: Mutex::default(),
             deny_missing_at: AtomicI64::new(0),
             stamp,
+            list_file: None,
         }
+    }
+
+    /// The same with another file for mailboxes.db.
+    #[must_use]
+    pub fn with_list_file(self, file: PathBuf) -> Self {
+        Self { list_file: Some(file), ..self }
     }
 
     /// The open databases of this process, each opened once.
@@ -188,7 +196,10 @@ impl Catalog {
             (Global::Quota, "quotalegacy") => self.config.configdirectory().join("quota"),
             _ => self.config.configdirectory().join(name),
         };
-        let path = self.config.path(path).map_or_else(default, Path::to_path_buf);
+        let path = match (&self.list_file, which) {
+            (Some(file), Global::Mboxlist) => file.clone(),
+            _ => self.config.path(path).map_or_else(default, Path::to_path_buf),
+        };
         let durability = match which {
             Global::Deliver | Global::StatusCache => Durability::Relaxed,
             Global::Annotations | Global::Mboxlist | Global::Quota | Global::UserDeny => Durability::Full,

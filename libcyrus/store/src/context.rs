@@ -192,9 +192,9 @@ impl Store {
     }
 
     /// Books a change of use on a quota root. C: `quota_update_useds()`
-    pub(crate) fn book_quota(&self, root: &[u8], _name: &MboxName, delta: QuotaUse) -> Result<()> {
+    pub(crate) fn book_quota(&self, root: &[u8], name: &MboxName, delta: QuotaUse) -> Result<()> {
         match &self.catalog {
-            Some(catalog) => catalog.use_quota(&MboxName::from(root), &Change::from(&delta)),
+            Some(catalog) => catalog.use_quota_of(&MboxName::from(root), &Change::from(&delta), name),
             None => Ok(()),
         }
     }

@@ -11,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::mboxlist::MbKind;
 use crate::user::{make_parent, sync_parent};
+use cyrus_base::config::Opt;
 use cyrus_sys::lock::{Mode, Wait};
 use cyrus_util::ids::{ModSeq, UidValidity, UnixTime};
 use cyrus_util::mboxname::MboxName;
@@ -219,19 +220,26 @@ impl Catalog {
     }
 
     /// The next modseq for a change in a mailbox of the owner of `name`, greater than `last` and
-    /// than every one given before; durable on return. C: mboxname_nextmodseq()
+    /// than every one given before; durable on return. Without `conversations` the counters are
+    /// not kept and it is the one after `last`. C: mboxname_nextmodseq()
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn next_modseq(&self, name: &MboxName, last: ModSeq, kind: MbKind, scope: Scope) -> Result<ModSeq> {
+        if !self.config().switch(Opt::Conversations) {
+            return Ok(ModSeq(last.0.saturating_add(1)));
+        }
         self.update_counters(name, |counters| counters.advance(kind, scope, last, true))
     }
 
-    /// Raises the counters to a modseq that came from elsewhere. C: mboxname_setmodseq()
+    /// Raises the counters, where they are kept, to a modseq that came from elsewhere. C: mboxname_setmodseq()
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
     pub fn set_modseq(&self, name: &MboxName, to: ModSeq, kind: MbKind, scope: Scope) -> Result<ModSeq> {
+        if !self.config().switch(Opt::Conversations) {
+            return Ok(to);
+        }
         self.update_counters(name, |counters| counters.advance(kind, scope, to, false))
     }
 

@@ -3,11 +3,16 @@
 //! Used octets are stored as such, limits of octets in KiB. The root of a mailbox is its nearest
 //! ancestor that has a record.
 
+use crate::Store;
 use crate::catalog::{Catalog, Global, db_error};
+use crate::counters::Scope;
 use crate::error::{Error, Resource, Result};
+use crate::lock::{Mode, NameLock, UserLock, Wait};
 use crate::mailbox::QuotaUse;
+use crate::mboxlist::MbKind;
 use cyrus_db::Db;
 use cyrus_util::dlist::Value;
+use cyrus_util::ids::ModSeq;
 use cyrus_util::mboxname::MboxName;
 use std::ops::ControlFlow;
 
@@ -196,6 +201,26 @@ impl Quota {
         Ok(())
     }
 
+    /// Where a `quota -f` under way is, and what it counted (S, M, AS, NF).
+    #[must_use]
+    pub fn scanned(&self) -> Option<(&[u8], [i64; 4])> {
+        self.scan.as_ref().map(|(name, used)| (name.as_slice(), *used))
+    }
+
+    /// Notes that a mailbox was counted and what it uses.
+    pub fn add_scanned(&mut self, name: &MboxName, change: &Change) {
+        let mut used = self.scan.take().map_or([0; 4], |(_, used)| used);
+        for (slot, delta) in used.iter_mut().zip(change.as_array()) {
+            *slot = slot.saturating_add(delta);
+        }
+        self.scan = Some((name.as_bytes().to_vec(), used));
+    }
+
+    /// Forgets what was counted.
+    pub fn clear_scan(&mut self) {
+        self.scan = None;
+    }
+
     /// Adds a change of use; never below zero. C: quota_use()
     pub fn apply(&mut self, change: &Change) {
         for (limit, delta) in self.limits.iter_mut().zip(change.as_array()) {
@@ -277,6 +302,45 @@ impl Catalog {
         self.update_quota(root, |quota| quota.apply(change)).map(drop)
     }
 
+    /// As [`Catalog::use_quota`] for a change in mailbox `name`: a `quota -f` that has counted it
+    /// already counts the change too. C: quota_update_useds()
+    ///
+    /// # Errors
+    /// `BadFormat`, `Io`; a root that is gone is no error.
+    pub fn use_quota_of(&self, root: &MboxName, change: &Change, name: &MboxName) -> Result<()> {
+        if *change == Change::default() {
+            return Ok(());
+        }
+        self.update_quota(root, |quota| {
+            quota.apply(change);
+            let counted = quota.scan.as_ref().map(|(at, _)| MboxName::from(at.as_slice()));
+            if let Some(at) = counted
+                && name.to_db(self.rules()) <= at.to_db(self.rules())
+            {
+                quota.add_scanned(&at, change);
+            }
+        })
+        .map(drop)
+    }
+
+    /// The lock of those who make and remove quota roots or count anew what is used.
+    /// C: quota_changelock()
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn lock_quota_change(&self, store: &Store) -> Result<NameLock> {
+        let locks = store.locks();
+        locks.lock_name(&UserLock::unowned(), locks.id_path(b"$QUOTACHANGE"), Mode::Exclusive, Wait::Block)
+    }
+
+    /// The modseq of a root that is written. C: mboxname_nextquotamodseq()
+    fn next_quota_modseq(&self, root: &MboxName, last: u64) -> Result<u64> {
+        if !root.is_user_mailbox(self.rules()) {
+            return Ok(last);
+        }
+        self.next_modseq(root, ModSeq(last), MbKind::Email, Scope::Quota).map(|modseq| modseq.0)
+    }
+
     /// Reads a record under the write lock, lets `f` change it and writes it back. False when
     /// there is no such root.
     ///
@@ -290,17 +354,20 @@ impl Catalog {
         let Some(data) = data.filter(|data| !data.is_empty()) else { return Ok(false) };
         let mut quota = Quota::parse(&data).ok_or_else(|| Error::bad_format(db.path(), "quota record"))?;
         f(&mut quota);
+        quota.modseq = self.next_quota_modseq(root, quota.modseq)?;
         txn.store(root.as_bytes(), &quota.print()).map_err(fail)?;
         txn.commit().map_err(fail)?;
         Ok(true)
     }
 
-    /// Writes a whole record.
+    /// Writes a whole record with the next modseq. C: quota_write()
     ///
     /// # Errors
     /// `Io`.
     pub fn write_quota(&self, root: &MboxName, quota: &Quota) -> Result<()> {
         let db = self.quota_db()?;
+        let modseq = self.next_quota_modseq(root, quota.modseq)?;
+        let quota = Quota { modseq, ..quota.clone() };
         db.store(root.as_bytes(), &quota.print()).map_err(|error| db_error(db.path(), error))
     }
 
@@ -310,7 +377,8 @@ impl Catalog {
     /// `Io`.
     pub fn delete_quota(&self, root: &MboxName) -> Result<()> {
         let db = self.quota_db()?;
-        db.delete(root.as_bytes()).map(drop).map_err(|error| db_error(db.path(), error))
+        db.delete(root.as_bytes()).map_err(|error| db_error(db.path(), error))?;
+        self.next_quota_modseq(root, 0).map(drop)
     }
 
     /// Every root whose name starts with `prefix`, in the order of the database.

@@ -110,6 +110,18 @@ impl ListChange<'_> {
     /// # Errors
     /// `Io`, `BadFormat`.
     pub fn put(&mut self, entry: &MbEntry) -> Result<()> {
+        self.put_entry(entry, Vec::new())
+    }
+
+    /// As [`ListChange::put`], with former names of its own in front of those known already.
+    ///
+    /// # Errors
+    /// `Io`, `BadFormat`.
+    pub fn put_with_history(&mut self, entry: &MbEntry) -> Result<()> {
+        self.put_entry(entry, entry.history.clone())
+    }
+
+    fn put_entry(&mut self, entry: &MbEntry, mut history: Vec<FormerName>) -> Result<()> {
         let rules = self.catalog.rules();
         let dbname = entry.name.to_db(rules);
         let old = self.lookup(&entry.name)?;
@@ -126,9 +138,9 @@ impl ListChange<'_> {
         entry.mtime = u64::try_from(UnixTime::now().0).unwrap_or(0);
         self.store(&name_key(&dbname), &entry.name_value())?;
         let Some(uniqueid) = entry.uniqueid.clone() else { return Ok(()) };
-        entry.history = match self.lookup_id(&uniqueid)? {
-            Some(before) if before.name != entry.name => {
-                let former = FormerName {
+        if let Some(before) = self.lookup_id(&uniqueid)? {
+            if before.name != entry.name {
+                history.push(FormerName {
                     name: before.name,
                     mtime: before.mtime,
                     uidvalidity: before.uidvalidity,
@@ -136,12 +148,11 @@ impl ListChange<'_> {
                     foldermodseq: before.foldermodseq,
                     mbtype: before.mbtype,
                     partition: before.partition,
-                };
-                std::iter::once(former).chain(before.history).collect()
+                });
             }
-            Some(before) => before.history,
-            None => Vec::new(),
-        };
+            history.extend(before.history);
+        }
+        entry.history = history;
         self.store(&id_key(&uniqueid), &entry.id_value(rules))
     }
 

@@ -216,7 +216,8 @@ impl Catalog {
             return Err(error);
         }
         if let Some(root) = quotaroot {
-            self.use_quota(&root, &crate::quota::Change { folders: 1, ..Default::default() })?;
+            let change = crate::quota::Change { folders: 1, ..Default::default() };
+            self.use_quota_of(&root, &change, &entry.name)?;
         }
         self.sync_log(&[b"MAILBOX", entry.name.as_bytes()]);
         Ok(entry)

@@ -151,7 +151,7 @@ impl Catalog {
         mailbox.delete(lock)?;
         if let Some(root) = quotaroot {
             let change = crate::quota::Change { folders: -1, ..Default::default() };
-            self.use_quota(&MboxName::new(root), &change)?;
+            self.use_quota_of(&MboxName::new(root), &change, &entry.name)?;
         }
         self.forget_status(&entry.name);
         self.delete_mailbox_annotations(entry)
