@@ -20,11 +20,24 @@ impl Map {
     /// # Errors
     /// What mmap(2) says; `InvalidInput` when the file is shorter than `len`.
     pub fn new(file: &File, len: u64) -> io::Result<Self> {
+        if len > 0 && file.metadata()?.len() < len {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Self::within(file, len)
+    }
+
+    /// Maps the whole file as it is now.
+    ///
+    /// # Errors
+    /// As [`Map::new`].
+    pub fn whole(file: &File) -> io::Result<Self> {
+        Self::within(file, file.metadata()?.len())
+    }
+
+    /// Maps `len` octets that the file was just seen to have.
+    fn within(file: &File, len: u64) -> io::Result<Self> {
         if len == 0 {
             return Ok(Self { map: None });
-        }
-        if file.metadata()?.len() < len {
-            return Err(io::ErrorKind::InvalidInput.into());
         }
         let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         // SAFETY: the file was at least `len` long a moment ago and the protocol of every mapped
@@ -33,14 +46,6 @@ impl Map {
         // untrusted input anyway.
         let map = unsafe { memmap2::MmapOptions::new().len(len).map(file)? };
         Ok(Self { map: Some(map) })
-    }
-
-    /// Maps the whole file as it is now.
-    ///
-    /// # Errors
-    /// As [`Map::new`].
-    pub fn whole(file: &File) -> io::Result<Self> {
-        Self::new(file, file.metadata()?.len())
     }
 }
 
