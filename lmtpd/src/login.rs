@@ -89,13 +89,13 @@ fn refuse(session: &mut Session<'_>, mechanism: &str, failure: Failure) -> Resul
         Failure::Cancelled => "501 5.5.4 client canceled authentication\r\n".to_owned(),
         Failure::BadBase64 => "501 5.5.4 Error reading client response: \r\n".to_owned(),
         Failure::Refused { code: SASL_NOMECH, .. } => "504 Unrecognized authentication type.\r\n".to_owned(),
-        Failure::Refused { code, text, detail, userid } => {
+        Failure::Refused { code, detail, userid, .. } => {
             let user = userid.filter(|_| code != SASL_NOUSER);
             let user = user.as_deref().unwrap_or(b"-notset-");
             log::badlogin_lmtp(&session.clienthost, mechanism, Some(user), &detail);
-            // Whether a user exists is nobody's business.
-            let text = if code == SASL_NOUSER { "authentication failure" } else { &text };
-            format!("501 5.5.4 {text}\r\n")
+            // What C says of every refusal, because it asks libsasl for the text of a code of its
+            // own; so nobody learns whether a user exists.
+            "501 5.5.4 undefined error!\r\n".to_owned()
         }
         Failure::Stream(error) => return Err(error),
     };

@@ -6,6 +6,7 @@ use libcyrus::auth::{self, AuthState};
 use libcyrus::base::Config;
 use libcyrus::base::config::Opt;
 use libcyrus::base::exit::{EX_CONFIG, EX_USAGE, Fatal};
+use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::Need;
 use libcyrus::mime::copy::EightBit;
 use libcyrus::net::local::{Idle, Notifier};
@@ -129,7 +130,7 @@ pub struct Lmtpd {
     pub messages: u32,
 }
 
-/// Who may act for whom: administrators and proxy servers for anybody. C: mysasl_proxy_policy()
+/// Only administrators may authenticate, and they may act for anybody. C: mysasl_proxy_policy()
 struct ProxyPolicy {
     config: Arc<Config>,
 }
@@ -139,12 +140,22 @@ impl sasl::Policy for ProxyPolicy {
         auth::canonical_userid(user, None, &auth::UserIdRules::new(&self.config), || None)
     }
 
-    fn may_proxy(&self, requested: &[u8], auth_identity: &[u8]) -> Result<(), sasl::Refusal> {
-        let state = AuthState::new(&self.config, auth_identity);
-        if auth_identity == requested || state.is_admin() || state.has_role(&self.config, auth::Role::Proxy) {
+    fn may_proxy(&self, _requested: &[u8], auth_identity: &[u8]) -> Result<(), sasl::Refusal> {
+        let realm = auth_identity.iter().position(|&octet| octet == b'@');
+        let realm = realm.and_then(|at| auth_identity.get(at.saturating_add(1)..));
+        let mut realms = self.config.words(Opt::Loginrealms).map(str::as_bytes).peekable();
+        let has_domains = auth::namespace::virtdomains(&self.config).is_on();
+        if let Some(realm) = realm.filter(|_| !has_domains || realms.peek().is_some()) {
+            if !realms.any(|one| one.eq_ignore_ascii_case(realm)) {
+                let who = String::from_utf8_lossy(auth_identity);
+                return Err(sasl::Refusal::BadAuth(format!("cross-realm login {who} denied")));
+            }
+        }
+        if AuthState::new(&self.config, auth_identity).is_admin() {
             return Ok(());
         }
-        Err(sasl::Refusal::BadAuth("user is not allowed to proxy".to_owned()))
+        log::write(Priority::Err, format_args!("{} is not an admin", log::printable(auth_identity, 256)));
+        Err(sasl::Refusal::BadAuth("only admins may authenticate".to_owned()))
     }
 }
 

@@ -383,7 +383,7 @@ fn slot<'n>(notes: &'n mut Notes, name: &[u8]) -> Option<Slot<'n>> {
         _ if name.eq_ignore_ascii_case(b"x-deliveredinternaldate") => &mut notes.internaldate,
         _ => {
             let is_it = |field: &&str| field.as_bytes().eq_ignore_ascii_case(name);
-            return NOTIFIER_FIELDS.iter().position(|field| is_it(field)).map(Slot::Notifier);
+            return NOTIFIER_FIELDS.iter().position(is_it).map(Slot::Notifier);
         }
     };
     Some(Slot::First(first))
