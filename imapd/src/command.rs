@@ -85,13 +85,16 @@ impl std::fmt::Debug for PasswordArgument {
     }
 }
 
+/// One CREATE parameter: its name in upper case, and its values.
+pub type CreateParameter = (Vec<u8>, Vec<Vec<u8>>);
+
 /// The list behind CREATE's mailbox: C's single partition word, or RFC 3501/6154 parameters.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct CreateOptions {
     /// `CREATE mailbox partition` (administrators).
     pub partition: Option<Vec<u8>>,
     /// `(PARTITION name)`, `(USE (\Flag ...))`, `(TYPE ..)`...: names in upper case with their values.
-    pub parameters: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
+    pub parameters: Vec<CreateParameter>,
 }
 
 /// SELECT and EXAMINE parameters (RFC 4466 2.1).

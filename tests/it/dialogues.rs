@@ -37,8 +37,8 @@ macro_rules! dialogues {
 }
 
 dialogues! {
-    acl append bodies condstore copy create expunge extremes fetch flags idle lists lmtp login metadata move_ namespaces
-    parser quota rename search status subscribe
+    acl append autocreate bodies condstore copy create expunge extremes fetch flags idle lists lmtp login metadata move_ namespaces
+    parser quota rename search status subscribe usermoves
 }
 
 #[test]

@@ -63,11 +63,12 @@ fn program(service: &str) -> &str {
 }
 
 impl Builder {
-    /// An instance with all programs from `default`, users `admin` (administrator), `ann`, `bert`, `cleo`, password `pw`.
+    /// An instance with all programs from `default`, users `admin` (administrator), `ann`, `bert`, `cleo`,
+    /// and `dave` without mailboxes, password `pw`.
     pub fn new(default: Server) -> Self {
         Self {
             options: Vec::new(),
-            users: ["admin", "ann", "bert", "cleo"].map(String::from).to_vec(),
+            users: ["admin", "ann", "bert", "cleo", "dave"].map(String::from).to_vec(),
             services: BTreeMap::new(),
             default,
             golden: None,

@@ -149,9 +149,9 @@ pub(super) fn my_rights_line(
 ) -> Option<Vec<u8>> {
     let mut rights = auth.rights(acl);
     if auth.is_admin() {
-        rights = rights | Rights::LOOKUP | Rights::ADMIN;
+        rights |= Rights::LOOKUP | Rights::ADMIN;
     } else if is_own {
-        rights = rights | auth.implicit_owner_rights();
+        rights |= auth.implicit_owner_rights();
     }
     if !rights.has_any(shows()) {
         return None;

@@ -2,7 +2,7 @@
 
 use super::lexer::{Bad, Lexer, is_atom};
 use super::shown;
-use crate::command::{Command, CreateOptions, SelectOptions};
+use crate::command::{Command, CreateOptions, CreateParameter, SelectOptions};
 
 /// One mailbox name and nothing else.
 pub(super) fn only(lexer: &mut Lexer<'_>) -> Result<Vec<u8>, Bad> {
@@ -39,7 +39,7 @@ pub fn create(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
 }
 
 /// RFC 4466 create-param list behind its `(`: names with an atom or a list of atoms each.
-fn parameters(lexer: &mut Lexer<'_>) -> Result<Vec<(Vec<u8>, Vec<Vec<u8>>)>, Bad> {
+fn parameters(lexer: &mut Lexer<'_>) -> Result<Vec<CreateParameter>, Bad> {
     let mut list = Vec::new();
     loop {
         let name = lexer.keyword()?;

@@ -70,6 +70,7 @@ impl Catalog {
         let implicit = self.config().bytes(Opt::ImplicitOwnerRights).unwrap_or(b"lkxan");
         let implicit = Rights::parse(implicit, delete_right);
         let keep = if is_own || is_owners_entry { owner } else { None };
+        let identifier = self.canonical(identifier, rights)?;
         acl.set(&identifier, mode, rights, delete_right, |who, rights| {
             if keep.as_deref() == Some(who) { rights | implicit } else { rights }
         });
@@ -82,5 +83,20 @@ impl Catalog {
         index.commit()?;
         self.sync_log(&[b"MAILBOX", name.as_bytes()]);
         Ok(acl)
+    }
+
+    /// The canonical form of an identifier, perhaps with a minus. One that has none can still lose
+    /// its rights: it was good when they were given. C: cyrus_acl_set()
+    fn canonical(&self, identifier: Vec<u8>, rights: Rights) -> Result<Vec<u8>> {
+        let tolower = self.config().switch(Opt::UsernameTolower);
+        let (minus, who) = match identifier.strip_prefix(b"-") {
+            Some(who) => (b"-".as_slice(), who),
+            None => (b"".as_slice(), identifier.as_slice()),
+        };
+        match cyrus_auth::canonical_identifier(who, tolower) {
+            Some(canonical) => Ok([minus, &canonical].concat()),
+            None if rights.is_empty() && !who.is_empty() => Ok(identifier),
+            None => Err(Error::InvalidIdentifier),
+        }
     }
 }
