@@ -232,7 +232,11 @@ pub(crate) fn db_error(path: &Path, error: cyrus_db::Error) -> Error {
     match error {
         cyrus_db::Error::Corrupt { file, offset, what } => Error::corrupt(&file, offset, what),
         cyrus_db::Error::Io { file, op, source } => Error::io(op, &file, source),
-        cyrus_db::Error::NotFound => Error::io("open", path, std::io::ErrorKind::NotFound.into()),
+        // Not in the log: whoever opens without making the file knows that it may be missing.
+        cyrus_db::Error::NotFound => {
+            let source = std::io::ErrorKind::NotFound.into();
+            Error::Io { what: "open", file: path.to_path_buf(), source }
+        }
         cyrus_db::Error::Exists => Error::Exists,
         cyrus_db::Error::Locked => Error::Again,
         cyrus_db::Error::ReadOnly => Error::Internal("database is read-only"),
