@@ -16,6 +16,7 @@ mod cvt_cyrusdb;
 mod cyr_buildinfo;
 mod cyr_dbtool;
 mod cyr_info;
+mod cyradm;
 mod deliver;
 pub mod io;
 mod mbexamine;
@@ -57,6 +58,7 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "cyr_buildinfo", about: "tell what is built in", run: cyr_buildinfo::run },
     Tool { name: "cyr_dbtool", about: "look into a database and change it", run: cyr_dbtool::run },
     Tool { name: "cyr_info", about: "show the configuration and what the server does", run: cyr_info::run },
+    Tool { name: "cyradm", about: "administer an IMAP server, from a terminal or a pipe", run: cyradm::run },
     Tool { name: "mbexamine", about: "show what the files of a mailbox say", run: mbexamine::run },
     Tool { name: "mbpath", about: "tell where the files of a mailbox are", run: mbpath::run },
     Tool { name: "deliver", about: "hand a message to lmtpd", run: deliver::run },

@@ -9,7 +9,6 @@ use libcyrus::store::lock::{Mode, UserLock};
 use libcyrus::store::mailbox::Mailbox;
 use libcyrus::store::mboxlist::MbEntry;
 use libcyrus::store::{Error, Result};
-use libcyrus::util::acl::Acl;
 use libcyrus::util::ids::UidValidity;
 
 /// What is to be written where once everything was told.
@@ -42,18 +41,20 @@ pub fn agree(
     };
     let mut amends = Amends::default();
     let header = guard.mailbox_header().clone();
-    if entry.uniqueid.as_ref() != Some(&header.uniqueid) {
-        say(format_args!(
-            "Wrong uniqueid in mbentry, fixing {name} ({} -> {})",
-            text(entry.uniqueid.as_deref()),
-            text(Some(&header.uniqueid))
-        ));
-        entry.uniqueid = Some(header.uniqueid.clone());
-        amends.entry = true;
-    }
-    match catalog.lookup_by_uniqueid(&header.uniqueid) {
-        Err(Error::NotFound) => {
+    // C compares an entry with itself here, so only one without an id (made for a directory) is completed.
+    let uniqueid = match entry.uniqueid.clone() {
+        Some(uniqueid) => uniqueid,
+        None => {
             let id = text(Some(&header.uniqueid));
+            say(format_args!("Wrong uniqueid in mbentry, fixing {name} ((null) -> {id})"));
+            entry.uniqueid = Some(header.uniqueid.clone());
+            amends.entry = true;
+            header.uniqueid.clone()
+        }
+    };
+    match catalog.lookup_by_uniqueid(&uniqueid) {
+        Err(Error::NotFound) => {
+            let id = text(Some(&uniqueid));
             say(format_args!("Missing mboxlist entry for uniqueid - will rewrite {name} ({id})"));
             amends.entry = true;
         }
@@ -63,7 +64,7 @@ pub fn agree(
         }
         Ok(by_id) if by_id.name != name => {
             say(format_args!("Wrong uniqueid! {} (should be {name})", by_id.name));
-            let (other, id) = (&by_id.name, text(Some(&header.uniqueid)));
+            let (other, id) = (&by_id.name, text(Some(&uniqueid)));
             if !args.has('I') {
                 log::write(Priority::Err, format_args!("uniqueid clash with {other} for {name} ({id})"));
                 return Ok(Err(End(1)));
@@ -92,18 +93,10 @@ pub fn agree(
             amends.entry = true;
         }
     }
+    // That the ACLs differ was told before. As in C, cyrus.header does not change the entry.
     let in_entry = entry.acl().print();
-    let in_header = header.acl.clone().unwrap_or_default();
-    if in_header != in_entry {
-        let (wrong, right) = if args.has('M') { (&in_header, &in_entry) } else { (&in_entry, &in_header) };
-        let (wrong, right) = (text(Some(wrong)), text(Some(right)));
-        say(format_args!("Wrong acl in mbentry {name} ({wrong} {right})"));
-        if args.has('M') {
-            amends.acl = Some(in_entry);
-        } else {
-            entry.acl = Some(Acl::parse(&in_header));
-            amends.entry = true;
-        }
+    if args.has('M') && header.acl.as_deref().unwrap_or_default() != in_entry {
+        amends.acl = Some(in_entry);
     }
     if is_dry {
         guard.abort();

@@ -14,8 +14,8 @@ use crate::append::ParsedMessage;
 use crate::context::Store;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock, Wait};
-use cyrus_util::ids::{ModSeq, RecNo, Uid, UnixTime};
-use std::collections::BTreeMap;
+use cyrus_util::ids::{ModSeq, RecNo, Uid, UidValidity, UnixTime};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -142,8 +142,12 @@ pub enum Found {
     IndexLost,
     /// cyrus.header cannot be read.
     HeaderLost,
-    /// cyrus.header has another CRC than the index says.
-    HeaderCrc,
+    /// The ACL of cyrus.header, second, is not that of mailboxes.db, first.
+    HeaderAcl(String, String),
+    /// Said after it where one would expect it to be mended, as C does.
+    HeaderAclAdvice,
+    /// Annotations of a message that is not there.
+    StaleAnnotations(Uid),
     /// A keyword that is no atom.
     BogusFlag(usize, String),
 }
@@ -177,7 +181,11 @@ impl fmt::Display for Finding {
             Found::QuotaCount(what, old, new) => write!(f, "{name} updating {what}: {old} => {new}"),
             Found::IndexLost => write!(f, "{name}: failed to read index header"),
             Found::HeaderLost => write!(f, "{name}: failed to read header file"),
-            Found::HeaderCrc => write!(f, "{name}: header file CRC mismatch, correcting"),
+            Found::HeaderAcl(old, new) => write!(f, "{name}: update acl from header {old} => {new}"),
+            Found::HeaderAclAdvice => {
+                write!(f, "XXX - this is a noop right now - needs to update mailboxes.db")
+            }
+            Found::StaleAnnotations(uid) => write!(f, "removing stale annotations for {uid}"),
             Found::BogusFlag(slot, flag) => write!(f, "{name}: bogus flag name {slot}:{flag}"),
         }
     }
@@ -199,7 +207,18 @@ pub fn reconstruct(
     let name = String::from_utf8_lossy(location.name.as_bytes()).into_owned();
     let mut found = Vec::new();
     let mut mailbox = open_or_make(store, user, location, params, plan, &mut found)?;
-    let mut walk = Walk { guard: mailbox.lock_index(user, Mode::Exclusive)?, plan, found, later: Vec::new() };
+    let new_uidvalidity =
+        if params.uidvalidity.0 == 0 { UidValidity(UnixTime::now().as_u32()) } else { params.uidvalidity };
+    let guard = mailbox.lock_index(user, Mode::Exclusive)?;
+    let in_header = guard.mailbox_header().acl.clone().unwrap_or_default();
+    if in_header != params.acl {
+        let text = |acl: &[u8]| String::from_utf8_lossy(acl).into_owned();
+        found.push(Found::HeaderAcl(text(&params.acl), text(&in_header)));
+        if plan.repair == Repair::Mend {
+            found.push(Found::HeaderAclAdvice);
+        }
+    }
+    let mut walk = Walk { guard, plan, found, later: Vec::new(), new_uidvalidity, known: BTreeSet::new() };
     walk.run()?;
     let Walk { guard, found, .. } = walk;
     match plan.repair {
@@ -233,8 +252,7 @@ fn open_or_make(
     if plan.repair == Repair::Tell || matches!(broken, Error::Locked | Error::ConversationsUnsupported) {
         return Err(broken);
     }
-    let index_readable = std::fs::read(&location.index)
-        .is_ok_and(|bytes| super::index::IndexHeader::decode(&bytes, &location.index, UnixTime(0)).is_ok());
+    let index_readable = std::fs::read(&location.index).is_ok_and(|bytes| index_is_whole(&bytes, location));
     if index_readable {
         // Only cyrus.header is lost: keywords lose their names, everything else stays.
         found.push(Found::HeaderLost);
@@ -265,6 +283,10 @@ struct Walk<'m, 'p> {
     found: Vec<Found>,
     /// Files that get a new UID at the end: their UID and whether they are archived.
     later: Vec<(Uid, bool)>,
+    /// What a mailbox without UIDVALIDITY gets.
+    new_uidvalidity: UidValidity,
+    /// UIDs whose annotations stay.
+    known: BTreeSet<Uid>,
 }
 
 impl Walk<'_, '_> {
@@ -299,6 +321,7 @@ impl Walk<'_, '_> {
             self.later.extend(lower.iter().map(|(uid, archived)| (*uid, *archived == (false, true))));
             files.retain(|uid, _| *uid >= record.uid);
             last_seen = record.uid;
+            self.known.insert(record.uid);
             let file = files.remove(&record.uid);
             self.compare(record, file)?;
         }
@@ -311,13 +334,20 @@ impl Walk<'_, '_> {
             if uid <= last_uid {
                 self.later.push((uid, archived));
             } else {
+                self.known.insert(uid);
                 self.take_in(uid, archived)?;
             }
         }
         for (uid, archived) in std::mem::take(&mut self.later) {
             self.take_in(uid, archived)?;
         }
-        self.compare_counts()
+        self.remove_stale_annotations()?;
+        self.compare_counts()?;
+        if self.guard.header().uidvalidity.0 == 0 {
+            let fresh = self.new_uidvalidity;
+            self.guard.change_index_header(|header| header.uidvalidity = fresh)?;
+        }
+        Ok(())
     }
 
     fn check_header(&mut self) -> Result<()> {
@@ -335,9 +365,6 @@ impl Walk<'_, '_> {
         }
         let (expected, actual) = (self.guard.header().header_file_crc, self.guard.mailbox().header_crc);
         if expected != actual {
-            if self.found.is_empty() {
-                self.found.push(Found::HeaderCrc);
-            }
             self.guard.change_index_header(|header| header.header_file_crc = actual)?;
         }
         Ok(())
@@ -347,7 +374,6 @@ impl Walk<'_, '_> {
     fn find_files(&mut self) -> Result<BTreeMap<Uid, (bool, bool)>> {
         let location = self.location();
         let mut files: BTreeMap<Uid, (bool, bool)> = BTreeMap::new();
-        let mut odd = false;
         let mut directories = vec![(&location.data, false)];
         if location.has_archive() {
             directories.push((&location.archive, true));
@@ -362,12 +388,14 @@ impl Walk<'_, '_> {
                 if let Some(uid) = spool::parse_name(name.as_encoded_bytes()) {
                     let places = files.entry(uid).or_default();
                     if archive { places.1 = true } else { places.0 = true }
-                } else if !name.as_encoded_bytes().starts_with(b"cyrus.") {
+                } else if !name.as_encoded_bytes().starts_with(b"cyrus.")
+                    && !name.as_encoded_bytes().starts_with(b".")
+                {
                     match self.plan.odd_files {
                         OddFiles::Ignore => {}
                         OddFiles::Tell => {
                             self.found.push(Found::OddFile(entry.path()));
-                            odd = true;
+                            self.found.push(Found::OddAdvice);
                         }
                         OddFiles::Remove => {
                             self.found.push(Found::OddFile(entry.path()));
@@ -378,9 +406,6 @@ impl Walk<'_, '_> {
                     }
                 }
             }
-        }
-        if odd {
-            self.found.push(Found::OddAdvice);
         }
         Ok(files)
     }
@@ -467,17 +492,19 @@ impl Walk<'_, '_> {
         }
         let crc = cache.as_ref().map_or(record.cache_crc, |bytes| crc32fast::hash(bytes));
         let differs = self.tell_differences(&before, &record);
-        if !differs && cache_ok && crc == before.cache_crc {
+        let same_cache = cache_ok && crc == before.cache_crc && record.cache_version == before.cache_version;
+        if !differs && same_cache {
             return Ok(());
         }
         if !self.mends() {
             return Ok(());
         }
-        if let Some(bytes) = cache.filter(|_| !cache_ok || crc != before.cache_crc) {
+        // C forgets the offset when it parses, and so writes (and tells) a new place every time.
+        if let Some(bytes) = cache {
             self.guard.renew_cache(&mut record, &bytes)?;
             self.found.push(Found::RewroteCache {
                 uid: record.uid,
-                offsets: (before.cache_offset, record.cache_offset),
+                offsets: (0, record.cache_offset),
                 crcs: (before.cache_crc, record.cache_crc),
             });
         }
@@ -590,6 +617,19 @@ impl Walk<'_, '_> {
         self.guard.append(&mut record, &parsed.cache, Touch::Modseq)
     }
 
+    /// Annotations of messages that neither a record nor a kept file has.
+    fn remove_stale_annotations(&mut self) -> Result<()> {
+        let mut stale = Vec::new();
+        for (uid, annotations) in self.guard.mailbox().all_annotations()? {
+            if !self.known.contains(&uid) {
+                // C has a line for each annotation.
+                self.found.extend(annotations.iter().map(|_| Found::StaleAnnotations(uid)));
+                stale.push(uid);
+            }
+        }
+        if self.mends() { self.guard.mailbox().remove_annotations(&stale) } else { Ok(()) }
+    }
+
     fn compare_counts(&mut self) -> Result<()> {
         let old = self.guard.header().clone();
         self.guard.recalculate(self.plan.mailbox_annotation_octets)?;
@@ -621,4 +661,12 @@ impl Walk<'_, '_> {
 fn file_time(path: &std::path::Path) -> UnixTime {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(path).map_or_else(|_| UnixTime::now(), |found| UnixTime(found.mtime()))
+}
+
+/// Whether an index has a header and as many records as that says.
+fn index_is_whole(bytes: &[u8], location: &Location) -> bool {
+    super::index::IndexHeader::decode(bytes, &location.index, UnixTime(0)).is_ok_and(|header| {
+        let records = u64::from(header.num_records).saturating_mul(u64::from(header.record_size));
+        bytes.len() as u64 >= u64::from(header.start_offset).saturating_add(records)
+    })
 }
