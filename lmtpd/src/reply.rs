@@ -70,6 +70,7 @@ fn refused_text(error: &Error, settings: &Settings, session: &str) -> Vec<u8> {
         | Error::MailboxFull
         | Error::MessageTooLarge
         | Error::TooManyFlags
+        | Error::TooManyIdentical
         | Error::Corrupt { .. }
         | Error::Exists
         | Error::BadName

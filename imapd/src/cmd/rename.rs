@@ -13,6 +13,7 @@ use libcyrus::store::mboxlist::{Actor, MbEntry, NewMailbox, RenameHow, Show};
 use libcyrus::store::subs::Subscribe;
 use libcyrus::store::{Error, Result};
 use libcyrus::util::acl::Rights;
+use libcyrus::util::ids::ModSeq;
 use libcyrus::util::mboxname::{MAX_MAILBOX_NAME, MboxName};
 use libcyrus::util::seqset::SeqSet;
 use std::ops::ControlFlow;
@@ -174,7 +175,7 @@ fn rename_tree(
             }
         }
     }
-    catalog.fill_around(store, &lock, from, to)?;
+    catalog.fill_around(store, &lock, from, to, ModSeq(0))?;
     if is_user && outcome.is_ok() {
         catalog.delete_user_quotas(&olduser)?;
         catalog.sync_log(&[b"UNUSER", &olduser]);

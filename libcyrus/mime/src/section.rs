@@ -137,6 +137,25 @@ impl SectionMap {
         out
     }
 
+    /// Every part but the multiparts, with its path: leaves and messages.
+    #[must_use]
+    pub fn bodies(&self) -> Vec<(Vec<u32>, &Section)> {
+        let mut out = Vec::new();
+        let mut todo = vec![(0_usize, Vec::new())];
+        while let Some((index, path)) = todo.pop() {
+            let Some(node) = self.nodes.get(index) else { continue };
+            for n in (0..node.count).rev() {
+                let mut path: Vec<u32> = path.clone();
+                path.push(u32::try_from(n + 1).unwrap_or(u32::MAX));
+                todo.push((node.first + n, path));
+            }
+            if !path.is_empty() && (node.count == 0 || node.message.is_some()) {
+                out.push((path, &node.section));
+            }
+        }
+        out
+    }
+
     /// C: find_part(), step by step
     fn walk(&self, path: &[u32]) -> Option<&Node> {
         path.iter().try_fold(self.nodes.first()?, |node, &number| {

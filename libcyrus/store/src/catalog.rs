@@ -133,6 +133,7 @@ impl Catalog {
             },
             archive_enabled: config.switch(Opt::ArchiveEnabled),
             archive_maxsize_octets: u64::from(unsigned(Opt::ArchiveMaxsize)).saturating_mul(1024),
+            archive_after_s: config.duration_s(Opt::ArchiveAfter),
             initial_flags: words(Opt::MailboxInitialFlags),
             default_options: unsigned(Opt::MailboxDefaultOptions),
             maxmessages_email: unsigned(Opt::MailboxMaxmessagesEmail),

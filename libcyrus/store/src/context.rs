@@ -42,6 +42,8 @@ pub struct Settings {
     pub archive_enabled: bool,
     /// `archive_maxsize` in octets.
     pub archive_maxsize_octets: u64,
+    /// `archive_after` in seconds.
+    pub archive_after_s: i64,
     /// `mailbox_initial_flags`, split at blanks.
     pub initial_flags: Vec<Vec<u8>>,
     /// `mailbox_default_options`
@@ -68,6 +70,7 @@ impl Default for Settings {
             expunge_mode: ExpungeMode::Delayed,
             archive_enabled: false,
             archive_maxsize_octets: 1024 * 1024,
+            archive_after_s: 7 * 24 * 3600,
             initial_flags: Vec::new(),
             default_options: 0,
             maxmessages_email: 0,
@@ -81,9 +84,8 @@ impl Default for Settings {
 
 /// Told of every change of a record, under the exclusive index lock, before anything is written.
 ///
-/// The conversations database, dav.db and the Sieve directory are kept by observers; the facade
-/// installs them. `old` is `None` for an append. The observer may change `new` (the conversation
-/// id of an append).
+/// dav.db and the Sieve directory are kept by observers; the facade installs them. `old` is `None`
+/// for an append. (Conversations are kept by the store itself.)
 pub trait RecordObserver: Send + Sync {
     /// A record is about to change from `old` to `new`.
     ///
@@ -99,12 +101,6 @@ pub trait RecordObserver: Send + Sync {
 
     /// The session's changes are thrown away.
     fn aborts(&self, mailbox: &MailboxHeader);
-
-    /// Whether it keeps the conversations database, so that mailboxes of an installation with
-    /// `conversations: yes` may be written.
-    fn keeps_conversations(&self) -> bool {
-        false
-    }
 }
 
 /// The store of one process. Made once, shared by reference.
@@ -199,6 +195,14 @@ impl Store {
         }
     }
 
+    /// Books a whole mailbox that comes or goes. C: `mailbox_changequotaroot()`
+    pub(crate) fn book_mailbox(&self, root: Option<&[u8]>, name: &MboxName, change: &Change) -> Result<()> {
+        match (&self.catalog, root) {
+            (Some(catalog), Some(root)) => catalog.use_quota_of(&MboxName::from(root), change, name),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether there is room below a quota root. C: `quota_check_useds()`
     pub(crate) fn check_quota(&self, root: &[u8], wanted: QuotaUse) -> Result<()> {
         match &self.catalog {
@@ -207,9 +211,9 @@ impl Store {
         }
     }
 
-    /// Whether mailboxes may be written although `conversations` is on.
+    /// Whether mailboxes may be written: with `conversations` on, the databases must be known.
     pub(crate) fn may_write(&self) -> bool {
-        !self.settings.conversations || self.observers.iter().any(|each| each.keeps_conversations())
+        !self.settings.conversations || self.catalog.is_some()
     }
 
     /// The namespace lock of a mailbox's owner; nothing to lock when it has none.

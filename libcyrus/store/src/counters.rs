@@ -10,7 +10,7 @@
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::mboxlist::MbKind;
-use crate::user::{make_parent, sync_parent};
+use crate::user::make_parent;
 use cyrus_base::config::Opt;
 use cyrus_sys::lock::{Mode, Wait};
 use cyrus_util::ids::{ModSeq, UidValidity, UnixTime};
@@ -58,10 +58,7 @@ enum Slot {
     DavNotificationDeleted = 24,
     DavNotificationFolders = 25,
     DavNotificationFoldersDeleted = 26,
-    JmapNotification = 27,
-    JmapNotificationDeleted = 28,
-    JmapNotificationFolders = 29,
-    JmapNotificationFoldersDeleted = 30,
+    // 27 to 30 are for JMAP notifications, which C 3.6 counts as mail.
     Sieve = 31,
     SieveDeleted = 32,
     SieveFolders = 33,
@@ -71,11 +68,13 @@ enum Slot {
 /// What changed, which decides the counters that rise with the highest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Something in a mailbox.
+    /// Something in a mailbox, its name and ACL too.
     Content,
-    /// The mailbox itself: created, renamed, its ACL.
+    /// Something in a mailbox is gone for good.
+    ContentDeleted,
+    /// A mailbox came.
     Folder,
-    /// A mailbox was deleted.
+    /// A mailbox is gone for good.
     FolderDeleted,
     /// A quota root.
     Quota,
@@ -153,6 +152,8 @@ impl Counters {
     }
 
     /// Raises the counters to at least `last` and, for `next`, one further. The new highest.
+    ///
+    /// C: `mboxname_domodseq()`
     fn advance(&mut self, kind: MbKind, scope: Scope, last: ModSeq, next: bool) -> ModSeq {
         self.raise(Slot::Highest, last.0);
         if next {
@@ -165,7 +166,8 @@ impl Counters {
         let slots: &[Slot] = match scope {
             Scope::Content => &[content],
             Scope::Folder => &[content, folders],
-            Scope::FolderDeleted => &[content, deleted, folders, folders_deleted],
+            Scope::ContentDeleted => &[deleted],
+            Scope::FolderDeleted => &[deleted, folders_deleted],
             Scope::Quota => &[Slot::Quota],
             Scope::Racl => &[Slot::Racl],
         };
@@ -188,18 +190,13 @@ fn slots(kind: MbKind) -> (Slot, Slot, Slot, Slot) {
             S::DavNotificationFolders,
             S::DavNotificationFoldersDeleted,
         ),
-        MbKind::JmapPush => (
-            S::JmapNotification,
-            S::JmapNotificationDeleted,
-            S::JmapNotificationFolders,
-            S::JmapNotificationFoldersDeleted,
-        ),
         MbKind::JmapSubmit => {
             (S::Submission, S::SubmissionDeleted, S::SubmissionFolders, S::SubmissionFoldersDeleted)
         }
+        // Notes: no type is theirs, but the name of a folder, for which see `counted_as`.
         MbKind::Netnews => (S::Notes, S::NotesDeleted, S::NotesFolders, S::NotesFoldersDeleted),
         MbKind::Sieve => (S::Sieve, S::SieveDeleted, S::SieveFolders, S::SieveFoldersDeleted),
-        MbKind::Email => (S::Mail, S::MailDeleted, S::MailFolders, S::MailFoldersDeleted),
+        MbKind::Email | MbKind::JmapPush => (S::Mail, S::MailDeleted, S::MailFolders, S::MailFoldersDeleted),
     }
 }
 
@@ -220,8 +217,8 @@ impl Catalog {
     }
 
     /// The next modseq for a change in a mailbox of the owner of `name`, greater than `last` and
-    /// than every one given before; durable on return. Without `conversations` the counters are
-    /// not kept and it is the one after `last`. C: mboxname_nextmodseq()
+    /// than every one given before. Without `conversations` the counters are not kept and it is the
+    /// one after `last`. C: mboxname_nextmodseq()
     ///
     /// # Errors
     /// `Corrupt`, `Io`.
@@ -229,6 +226,7 @@ impl Catalog {
         if !self.config().switch(Opt::Conversations) {
             return Ok(ModSeq(last.0.saturating_add(1)));
         }
+        let kind = self.counted_as(name, kind);
         self.update_counters(name, |counters| counters.advance(kind, scope, last, true))
     }
 
@@ -240,7 +238,56 @@ impl Catalog {
         if !self.config().switch(Opt::Conversations) {
             return Ok(to);
         }
+        let kind = self.counted_as(name, kind);
         self.update_counters(name, |counters| counters.advance(kind, scope, to, false))
+    }
+
+    /// As [`Catalog::set_modseq`] where there are counters; without them, or when they cannot be
+    /// read (which is logged), the modseq is the mailbox's own.
+    pub(crate) fn keep_modseq(&self, name: &MboxName, to: ModSeq, kind: MbKind, scope: Scope) -> ModSeq {
+        self.set_modseq(name, to, kind, scope).unwrap_or_else(|error| {
+            log::error!(target: "syslog", "IOERROR: counters of {name}: {error}");
+            to
+        })
+    }
+
+    /// As [`Catalog::next_modseq`] where there are counters; without them, or when they cannot be
+    /// read (which is logged), one more than `last`.
+    pub(crate) fn step_modseq(&self, name: &MboxName, last: ModSeq, kind: MbKind, scope: Scope) -> ModSeq {
+        self.next_modseq(name, last, kind, scope).unwrap_or_else(|error| {
+            log::error!(target: "syslog", "IOERROR: counters of {name}: {error}");
+            ModSeq(last.0.saturating_add(1))
+        })
+    }
+
+    /// Raises the counters of mail. C: `mboxname_setmodseq(name, modseq, 0, 0)`
+    pub(crate) fn raise_modseq(&self, name: &MboxName, to: ModSeq) {
+        self.keep_modseq(name, to, MbKind::Email, Scope::Content);
+    }
+
+    /// What a mailbox counts as: its type, or what a folder of its name is for.
+    fn counted_as(&self, name: &MboxName, kind: MbKind) -> MbKind {
+        let parts = name.parts(self.rules());
+        let first = parts.boxes.first().map(Vec::as_slice);
+        let named = |opt| first.is_some() && first == self.config().bytes(opt);
+        let rows = [
+            (MbKind::Addressbook, Opt::Addressbookprefix),
+            (MbKind::Calendar, Opt::Calendarprefix),
+            (MbKind::Netnews, Opt::Notesmailbox),
+            (MbKind::JmapSubmit, Opt::Jmapsubmissionfolder),
+            (MbKind::Collection, Opt::Davnotificationsprefix),
+            (MbKind::Sieve, Opt::SieveFolder),
+        ];
+        let is = |row: &&(MbKind, Opt)| (row.0 == kind && kind != MbKind::Netnews) || named(row.1);
+        rows.iter().find(is).map_or(MbKind::Email, |row| row.0)
+    }
+
+    /// Raises the UIDVALIDITY counter to one that was given elsewhere. C: `mboxname_setuidvalidity()`
+    ///
+    /// # Errors
+    /// `Corrupt`, `Io`.
+    pub fn set_uidvalidity(&self, name: &MboxName, to: UidValidity) -> Result<()> {
+        self.update_counters(name, |counters| counters.uidvalidity = counters.uidvalidity.max(to))
     }
 
     /// The next UIDVALIDITY for a mailbox of the owner of `name`. C: mboxname_nextuidvalidity()
@@ -300,8 +347,9 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         file.sync_data()?;
         std::fs::rename(&new, path)
     };
-    write().map_err(|error| Error::io("write", &new, error))?;
-    sync_parent(path)
+    // The directory is not synced: the index is, after this, and a counter that a power cut takes
+    // back is raised again by the highest modseq of each mailbox that changes.
+    write().map_err(|error| Error::io("write", &new, error))
 }
 
 #[cfg(test)]

@@ -61,9 +61,12 @@ pub enum Error {
     },
     /// C: IMAP_MAILBOX_NOTSUPPORTED
     NotSupported,
-    /// Writing a mailbox of an installation with `conversations: yes` needs the conversations
-    /// database, which this build does not keep yet; refused instead of leaving it stale.
+    /// Writing a mailbox with `conversations: yes` needs the databases of the installation, which
+    /// this store was made without; refused instead of leaving them stale.
     ConversationsUnsupported,
+    /// More copies of one message than `conversations_max_guid*` allow.
+    /// C: IMAP_CONVERSATION_GUIDLIMIT
+    TooManyIdentical,
     /// C: IMAP_MAILBOX_NONEXISTENT
     NotFound,
     /// C: IMAP_MAILBOX_EXISTS
@@ -158,6 +161,7 @@ impl Error {
             Self::BadFormat { .. } => "Mailbox has an invalid format",
             Self::Corrupt { .. } => "Mailbox format corruption detected",
             Self::NotSupported | Self::ConversationsUnsupported => "Operation is not supported on mailbox",
+            Self::TooManyIdentical => "Too many identical emails",
             Self::NotFound => "Mailbox does not exist",
             Self::Exists => "Mailbox already exists",
             Self::BadName => "Invalid mailbox name",

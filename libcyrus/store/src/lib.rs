@@ -12,6 +12,7 @@ pub mod annotate;
 pub mod append;
 pub mod catalog;
 mod context;
+pub mod conversations;
 pub mod counters;
 pub mod duplicate;
 mod error;

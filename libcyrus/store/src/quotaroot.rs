@@ -6,7 +6,7 @@ use crate::error::{Error, Resource, Result};
 use crate::lock::{Mode, Wait};
 use crate::mailbox::Mailbox;
 use crate::mboxlist::{MbEntry, Show};
-use crate::quota::{Change, Limit, Quota};
+use crate::quota::{Limit, Quota};
 use cyrus_util::mboxname::MboxName;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -114,12 +114,7 @@ impl Catalog {
             return Ok(());
         }
         index.set_quota_root(Some(root.as_bytes()))?;
-        index.commit()?;
-        let folder = Change { folders: 1, ..Change::default() };
-        if let Some(old) = old {
-            self.use_quota(&old, &folder.negated())?;
-        }
-        self.use_quota(root, &folder)
+        index.commit().map(drop)
     }
 
     /// Removes all quota roots of a user. C: user_deletequotaroots()

@@ -227,9 +227,9 @@ fn opened_mailboxes_count_as_the_c_server_counted() {
 }
 
 /// g2 has conversations, an archive partition and a metapartition: reading works through all of
-/// them, writing is refused as long as nobody keeps the conversations database.
+/// them; without the databases of the installation, writing is refused.
 #[test]
-fn metapartitions_and_archives_are_read_and_conversations_refuse_writers() {
+fn metapartitions_and_archives_are_read_and_conversations_refuse_writers_without_databases() {
     let Some(shared) = shared() else { return };
     let dir = tempfile::tempdir().expect("tempdir");
     let root = unpack(&shared, "g2", dir.path());
@@ -237,6 +237,7 @@ fn metapartitions_and_archives_are_read_and_conversations_refuse_writers() {
         cyrus_base::config::Config::load(Some(&root.join("imapd.conf")), "test").expect("imapd.conf");
     let catalog = Arc::new(cyrus_store::Catalog::new(Arc::new(config)));
     let store = Arc::new(Store::open(Arc::clone(&catalog)));
+    let blind = Arc::new(Store::new(catalog.settings()));
     let mut entries = Vec::new();
     let keep = |entry| {
         entries.push(entry);
@@ -247,9 +248,15 @@ fn metapartitions_and_archives_are_read_and_conversations_refuse_writers() {
     for entry in &entries {
         let location = catalog.location(entry).expect("location");
         let user = store.lock_owner(location.owner.as_deref(), Mode::Exclusive).expect("user lock");
-        let mut mailbox = Mailbox::open_entry(&store, &user, entry, Mode::Shared, Wait::Block).expect("open");
+        drop(user);
+        let user = blind.lock_owner(location.owner.as_deref(), Mode::Exclusive).expect("user lock");
+        let mut mailbox =
+            Mailbox::open(&blind, &user, location.clone(), Mode::Shared, Wait::Block).expect("open");
         let refused = mailbox.lock_index(&user, Mode::Exclusive).map(|guard| guard.abort());
         assert!(matches!(refused, Err(cyrus_store::Error::ConversationsUnsupported)));
+        drop((mailbox, user));
+        let user = store.lock_owner(location.owner.as_deref(), Mode::Exclusive).expect("user lock");
+        let mut mailbox = Mailbox::open_entry(&store, &user, entry, Mode::Shared, Wait::Block).expect("open");
         let mut guard = mailbox.lock_index(&user, Mode::Shared).expect("lock");
         let records: Vec<_> = guard.records().collect::<Result<_, _>>().expect("records");
         for record in &records {

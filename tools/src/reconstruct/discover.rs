@@ -65,5 +65,5 @@ pub fn create(context: &Context, name: &MboxName, partition: Option<&[u8]>, anew
         ..MbEntry::default()
     };
     catalog.update_entry(&lock, &entry)?;
-    catalog.fill_intermediates(&context.store, &lock, name, entry.mbtype)
+    catalog.fill_intermediates(&context.store, &lock, name, entry.mbtype, entry.foldermodseq)
 }

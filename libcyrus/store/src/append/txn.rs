@@ -1,6 +1,7 @@
 //! Appending one or more messages to one mailbox.
 
 use super::stage::Staged;
+use crate::conversations::kind_of;
 use crate::error::{Error, Result};
 use crate::lock::Mode;
 use crate::mailbox::archive::archives_at_append;
@@ -140,7 +141,7 @@ impl<'m> AppendTxn<'m> {
         self.set_flags(&mut record, params)?;
         let store = Arc::clone(self.index.mailbox().store());
         let location = self.index.mailbox().location();
-        if archives_at_append(store.settings(), record.size) {
+        if archives_at_append(store.settings(), kind_of(&location.mbtype), record.size, record.internaldate) {
             record.internal_flags = record.internal_flags.with(InternalFlags::ARCHIVED);
         }
         let target = spool::record_file(location, &record);
@@ -176,7 +177,7 @@ impl<'m> AppendTxn<'m> {
     }
 
     /// Appends a copy of a message of another open mailbox, hard-linked where possible, with its
-    /// guid, dates, flags and keywords; `flags` may drop what the user may not set. The save date
+    /// guid, dates, modseq of creation, flags and keywords; `flags` may drop what the user may not set. The save date
     /// is now, as in C. Annotations are the caller's. C: `append_copy()`
     ///
     /// # Errors
@@ -190,10 +191,9 @@ impl<'m> AppendTxn<'m> {
             uid: self.next_uid()?,
             cache_offset: 0,
             savedate: UnixTime(0),
-            createdmodseq: ModSeq(0),
             user_flags: UserFlags::default(),
             system_flags: record.system_flags.without(SystemFlags::SEEN),
-            internal_flags: InternalFlags(record.internal_flags.0 & InternalFlags::ARCHIVED.0),
+            internal_flags: record.internal_flags.without(InternalFlags::SNOOZED),
             cid: if same_owner { record.cid } else { 0 },
             ..record.clone()
         };
@@ -257,10 +257,11 @@ impl<'m> AppendTxn<'m> {
             // The inodes are old and durable; their new names are in these directories.
             let store = Arc::clone(self.index.mailbox().store());
             let location = self.index.mailbox().location();
-            let mut directories = vec![&location.data];
-            if location.has_archive() && self.files.iter().any(|f| f.starts_with(&location.archive)) {
-                directories.push(&location.archive);
-            }
+            // One of the two may not even exist yet.
+            let mut directories = vec![&location.data, &location.archive];
+            directories.dedup();
+            directories
+                .retain(|directory| self.files.iter().any(|file| file.parent() == Some(directory.as_path())));
             for directory in directories {
                 spool::sync_file(store.disk(), directory)?;
             }

@@ -6,12 +6,22 @@ use super::open::IndexGuard;
 use super::spool;
 use crate::context::Settings;
 use crate::error::Result;
-use cyrus_util::ids::RecNo;
+use crate::mboxlist::MbKind;
+use cyrus_util::ids::{RecNo, UnixTime};
 use std::sync::Arc;
 
-/// Whether a message of this size goes to the archive as it arrives.
-pub(crate) fn archives_at_append(settings: &Settings, size: u32) -> bool {
-    settings.archive_enabled && u64::from(size) >= settings.archive_maxsize_octets
+/// Whether a message goes to the archive as it arrives: a large one, and an old one unless the
+/// mailbox is a calendar or addressbook. Flags are not known yet then. C: `mailbox_should_archive()`
+pub(crate) fn archives_at_append(
+    settings: &Settings,
+    kind: MbKind,
+    size: u32,
+    internaldate: UnixTime,
+) -> bool {
+    settings.archive_enabled
+        && (u64::from(size) >= settings.archive_maxsize_octets
+            || (!matches!(kind, MbKind::Addressbook | MbKind::Calendar)
+                && internaldate.0 <= UnixTime::now().0.saturating_sub(settings.archive_after_s)))
 }
 
 impl IndexGuard<'_> {

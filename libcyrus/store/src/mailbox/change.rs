@@ -13,9 +13,16 @@ use super::index::{
 };
 use super::location::Location;
 use super::open::{IndexGuard, Mailbox};
+use crate::catalog::Catalog;
+use crate::conversations::{Added, Conversations, kind_of};
+use crate::counters::Scope;
 use crate::error::{Error, Result};
-use cyrus_util::ids::{ModSeq, Uid, UnixTime};
-use std::collections::BTreeMap;
+use crate::mboxlist::MbKind;
+use crate::quota::Change;
+use cyrus_util::ids::{ModSeq, RecNo, Uid, UnixTime};
+use cyrus_util::mboxname::MboxName;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Records this far apart are still written with one call, the ones between unchanged.
 const GAP_RECORDS: u32 = 32;
@@ -103,8 +110,27 @@ pub(super) struct Changes {
     pub(super) annotations: Option<BTreeMap<Uid, Vec<StoredAnnotation>>>,
     /// The index header was written: what it counts may be seen by others.
     pub(super) published: bool,
+    /// Appended records that keep their conversation, as replication wants it.
+    pub(super) silent: BTreeSet<u32>,
+    /// Whether the mailbox as a whole comes to or goes from the conversations of its owner.
+    pub(super) passage: Passage,
+    /// The counters of the owner, when there are any.
+    counters: Option<(Arc<Catalog>, MboxName)>,
+    kind: MbKind,
     before: QuotaUse,
     flag_crcs: Vec<u32>,
+}
+
+/// What becomes of the records of a mailbox in the conversations of its owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Passage {
+    /// They come in.
+    Joins,
+    /// They leave.
+    Leaves,
+    /// They stay.
+    #[default]
+    None,
 }
 
 impl Changes {
@@ -122,7 +148,24 @@ impl Changes {
             caches: CacheWriters::default(),
             annotations: None,
             published: false,
+            silent: BTreeSet::new(),
+            passage: Passage::None,
+            kind: kind_of(&mailbox.location.mbtype),
+            counters: mailbox
+                .store
+                .catalog()
+                .filter(|_| mailbox.store.settings().conversations)
+                .map(|catalog| (Arc::clone(catalog), mailbox.location.name.clone())),
             flag_crcs: mailbox.flag_crcs.clone(),
+        }
+    }
+
+    /// A record got its conversation when it was counted already.
+    fn recount_cid(&mut self, before: &Record, after: &Record) {
+        if !after.internal_flags.has(InternalFlags::EXPUNGED) {
+            let version = self.header.version;
+            self.header.synccrc_annot ^=
+                virtual_annot_crc(before, version) ^ virtual_annot_crc(after, version);
         }
     }
 
@@ -174,6 +217,10 @@ impl Changes {
 
     /// C: `mailbox_modseq_dirty()`
     pub(super) fn next_modseq(&mut self) -> ModSeq {
+        if let (false, Some((catalog, name))) = (self.modseq_dirty, &self.counters) {
+            let highest = self.header.highestmodseq;
+            self.header.highestmodseq = catalog.keep_modseq(name, highest, self.kind, Scope::Content);
+        }
         self.header.highestmodseq.0 = self.header.highestmodseq.0.saturating_add(1);
         self.modseq_dirty = true;
         self.dirty = true;
@@ -231,6 +278,7 @@ impl IndexGuard<'_> {
             self.mailbox.header_crc = crc;
             self.mailbox.header_inode = 0; // re-read (and its inode noted) at the next index lock
         }
+        let conversations = self.keep_conversations()?;
         self.write_records()?;
         for observer in store.observers() {
             observer.commits(&self.mailbox.header, &self.changes.header)?;
@@ -245,6 +293,14 @@ impl IndexGuard<'_> {
         } else {
             disk.sync_data(&self.mailbox.index_file.file, path)?;
         }
+        if let Some(Err(error)) = conversations.map(Conversations::commit) {
+            // The messages are in and acknowledged; ctl_conversationsdb mends the rest, as in C.
+            log::error!(
+                target: "syslog",
+                "Error committing to conversations database for mailbox {}: {error}",
+                self.mailbox.location.name
+            );
+        }
 
         changed.changed = true;
         changed.highestmodseq = self.changes.header.highestmodseq;
@@ -252,12 +308,57 @@ impl IndexGuard<'_> {
         changed.rewritten = u32::try_from(self.changes.records.range(..=stored).count()).unwrap_or(u32::MAX);
         self.mailbox.index_header = self.changes.header.clone();
         self.changes.records.clear();
+        self.changes.silent.clear();
+        self.changes.passage = Passage::None;
         self.changes.dirty = false;
         self.changes.modseq_dirty = false;
         self.changes.stored = self.changes.header.num_records;
         self.changes.before = QuotaUse::of(&self.changes.header);
         self.mailbox.refresh_map()?;
         Ok(changed)
+    }
+
+    /// Raises the owner's counters and brings the conversations up to date with the changes of this
+    /// session, before any record is written: the map still shows the old ones. Appended records
+    /// get their conversation. The transaction is to be committed after the index.
+    fn keep_conversations(&mut self) -> Result<Option<Conversations>> {
+        let Some((catalog, name)) = self.changes.counters.clone() else { return Ok(None) };
+        if !name.is_deleted(catalog.rules()) {
+            catalog.keep_modseq(&name, self.changes.header.highestmodseq, self.changes.kind, Scope::Content);
+        }
+        if !catalog.has_conversations(&name, self.changes.kind) {
+            return Ok(None);
+        }
+        let mut open = Conversations::open(&catalog, self.user, &name)?;
+        let changed = self.changes.records.keys().copied().collect::<Vec<_>>();
+        for recno in changed {
+            let Some(before) = self.changes.records.get(&recno).cloned() else { continue };
+            let mut record = before.clone();
+            if recno > self.changes.stored {
+                let silent = self.changes.silent.contains(&recno);
+                let added = if silent { Added::Silently } else { Added::New };
+                open.record_added(self.mailbox, &mut record, added)?;
+            } else if let Some(view) = self.view(RecNo(recno)) {
+                let old = view.read(&self.mailbox.location.index)?;
+                open.record_changed(self.mailbox, &old, &mut record)?;
+            }
+            if record != before {
+                self.changes.recount_cid(&before, &record);
+                self.changes.records.insert(recno, record);
+            }
+        }
+        if self.changes.passage != Passage::None {
+            let records = self.records().collect::<Result<Vec<_>>>()?;
+            match self.changes.passage {
+                Passage::Joins => {
+                    open.mailbox_joins(self.mailbox, &records, self.changes.header.highestmodseq)?;
+                }
+                Passage::Leaves => open.mailbox_leaves(self.mailbox, &records)?,
+                Passage::None => {}
+            }
+        }
+        open.raise_mailbox(self.mailbox, self.changes.header.highestmodseq)?;
+        Ok(Some(open))
     }
 
     /// Whether the index header of this session reached the file.
@@ -318,27 +419,19 @@ impl IndexGuard<'_> {
         }
     }
 
-    /// Gives back to the quota root what the mailbox used: it is going away.
+    /// Gives back to the quota root what the mailbox used, and the mailbox: it is going away.
     pub(super) fn release_quota(&mut self, header: &IndexHeader) -> Result<()> {
-        let used = QuotaUse::of(header);
-        match &self.mailbox.header.quotaroot {
-            Some(root) if !used.is_zero() => {
-                let store = &self.mailbox.store;
-                store.book_quota(root, &self.mailbox.location.name, QuotaUse::default().since(used))
-            }
-            _ => Ok(()),
-        }
+        let mut change = Change::from(&QuotaUse::of(header));
+        change.folders = 1;
+        let root = self.mailbox.header.quotaroot.clone();
+        self.mailbox.store.book_mailbox(root.as_deref(), &self.mailbox.location.name, &change.negated())
     }
 
-    /// Books what the mailbox uses on a new root.
+    /// Books what the mailbox uses, and the mailbox, on a new root.
     pub(super) fn take_quota(&mut self, root: Option<&[u8]>, header: &IndexHeader) -> Result<()> {
-        let used = QuotaUse::of(header);
-        match root {
-            Some(root) if !used.is_zero() => {
-                self.mailbox.store.book_quota(root, &self.mailbox.location.name, used)
-            }
-            _ => Ok(()),
-        }
+        let mut change = Change::from(&QuotaUse::of(header));
+        change.folders = 1;
+        self.mailbox.store.book_mailbox(root, &self.mailbox.location.name, &change)
     }
 
     /// Puts the mailbox below another quota root and books what it uses there. C:

@@ -1,6 +1,6 @@
 //! Creating, deleting and renaming the files of a mailbox; the list entry is mboxlist's.
 
-use super::change::write_header;
+use super::change::{Passage, write_header};
 use super::disk::Disk;
 use super::header::MailboxHeader;
 use super::index::{IndexHeader, MailboxOptions, Version};
@@ -8,10 +8,12 @@ use super::location::Location;
 use super::open::Mailbox;
 use super::spool;
 use crate::context::Store;
+use crate::conversations::kind_of;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock, Wait};
 use cyrus_base::log::Priority;
 use cyrus_util::ids::{ModSeq, UidValidity, UnixTime};
+use cyrus_util::mboxname::MboxName;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -105,9 +107,23 @@ impl Mailbox {
     ///
     /// # Errors
     /// `Io`.
-    pub fn delete(mut self, user: &UserLock) -> Result<()> {
+    pub fn delete(self, user: &UserLock) -> Result<()> {
+        self.delete_files(user, Passage::Leaves)
+    }
+
+    /// As [`Mailbox::delete`] for what a rename with copies leaves behind: its records live on in
+    /// the copy. C: `mailbox_rename_cleanup()`
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn delete_renamed(self, user: &UserLock) -> Result<()> {
+        self.delete_files(user, Passage::None)
+    }
+
+    fn delete_files(mut self, user: &UserLock, passage: Passage) -> Result<()> {
         {
             let mut guard = self.lock_index_even_deleted(user, Mode::Exclusive)?;
+            guard.changes.passage = passage;
             let header = guard.header().clone();
             // The quota root gets back what the mailbox used; the index keeps its counts.
             guard.release_quota(&header)?;
@@ -137,8 +153,12 @@ impl Mailbox {
             && to.header == self.location.header
             && to.archive == self.location.archive;
         if in_place {
+            let store = Arc::clone(&self.store);
             let mut guard = self.lock_index(user, Mode::Exclusive)?;
             guard.move_quota(quotaroot.as_deref())?;
+            if store.catalog().is_some_and(|catalog| to.name.is_deleted(catalog.rules())) {
+                guard.changes.passage = Passage::Leaves;
+            }
             guard.next_modseq()?;
             guard.change_mailbox_header(|header| {
                 header.name = to.name.as_bytes().to_vec();
@@ -154,15 +174,24 @@ impl Mailbox {
         }
         let store = Arc::clone(&self.store);
         let from = self.location.clone();
+        // Within one user's conversations nothing changes: the unique id is the same.
+        let (kept_by, keeps) = (self.kept_by(&from.name), self.kept_by(&to.name));
         {
-            let guard = self.lock_index(user, Mode::Exclusive)?;
+            let mut guard = self.lock_index(user, Mode::Exclusive)?;
             copy_files(store.disk(), &from, to)?;
-            guard.abort();
+            if kept_by.is_some() && kept_by != keeps {
+                guard.changes.passage = Passage::Leaves;
+                guard.change_index_header(|_| {})?;
+                guard.commit()?;
+            }
         }
         let mut moved = Self::open(&store, user, to.clone(), Mode::Exclusive, Wait::Block)?;
         let mut guard = moved.lock_index(user, Mode::Exclusive)?;
         let header = guard.header().clone();
         guard.take_quota(quotaroot.as_deref(), &header)?;
+        if keeps.is_some() && kept_by != keeps {
+            guard.changes.passage = Passage::Joins;
+        }
         guard.next_modseq()?;
         guard.change_mailbox_header(|header| {
             header.name = to.name.as_bytes().to_vec();
@@ -172,6 +201,13 @@ impl Mailbox {
         })?;
         guard.commit()?;
         Ok(Renamed::Copied)
+    }
+
+    /// Whose conversations a mailbox of this name would be in.
+    fn kept_by(&self, name: &MboxName) -> Option<Vec<u8>> {
+        let catalog = self.store.catalog()?;
+        let kept = catalog.has_conversations(name, kind_of(&self.location.mbtype));
+        name.parts(catalog.rules()).userid().filter(|_| kept)
     }
 }
 

@@ -57,7 +57,7 @@ pub struct IndexGuard<'m> {
     pub(super) mailbox: &'m mut Mailbox,
     pub(super) mode: Mode,
     pub(super) changes: Changes,
-    _user: &'m UserLock,
+    pub(super) user: &'m UserLock,
 }
 
 impl Mailbox {
@@ -160,8 +160,8 @@ impl Mailbox {
     /// Takes the index lock and refreshes header and map. Exclusive needs an exclusive user lock.
     ///
     /// # Errors
-    /// `ConversationsUnsupported` for an exclusive lock where nobody keeps the conversations
-    /// database; `Locked` when this process already has it; `NotFound` for a deleted mailbox.
+    /// `ConversationsUnsupported` for an exclusive lock with `conversations: yes` in a store without
+    /// databases; `Locked` when this process already has it; `NotFound` for a deleted mailbox.
     ///
     /// C: `mailbox_lock_index()`
     pub fn lock_index<'m>(&'m mut self, user: &'m UserLock, mode: Mode) -> Result<IndexGuard<'m>> {
@@ -209,7 +209,7 @@ impl Mailbox {
             return Err(Error::NotFound);
         }
         let changes = Changes::new(self);
-        Ok(IndexGuard { mailbox: self, mode, changes, _user: user })
+        Ok(IndexGuard { mailbox: self, mode, changes, user })
     }
 
     /// Whether the mailbox still has the name it was opened by. Headers of old versions have none.
@@ -637,6 +637,9 @@ impl IndexGuard<'_> {
         self.changes.header.last_uid = record.uid;
         if record.internal_flags.has(InternalFlags::EXPUNGED) {
             self.note_expunged(record.last_updated);
+        }
+        if touch == Touch::Silent {
+            self.changes.silent.insert(record.recno.0);
         }
         self.changes.records.insert(record.recno.0, record.clone());
         Ok(())

@@ -11,6 +11,7 @@ use super::index::{InternalFlags, MailboxOptions, Version};
 use super::location::Location;
 use super::open::Mailbox;
 use crate::append::ParsedMessage;
+use crate::counters::Scope;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock};
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UnixTime};
@@ -37,7 +38,7 @@ impl Mailbox {
         let new_cache = Location::new_name(&location.cache);
         let new_archive = Location::new_name(&location.archive_cache);
         let result = self.write_repacked(user, version, &new_index, &new_cache, &new_archive);
-        let (has_main, has_archive) = match result {
+        let (has_main, has_archive, deletedmodseq) = match result {
             Ok(written) => written,
             Err(error) => {
                 for path in [&new_index, &new_cache, &new_archive] {
@@ -53,6 +54,10 @@ impl Mailbox {
             replace_cache(disk, has_archive, &new_archive, &location.archive_cache)?;
         }
         self.caches.forget();
+        if let Some(catalog) = store.catalog().filter(|_| deletedmodseq.0 > 0) {
+            let kind = crate::conversations::kind_of(&location.mbtype);
+            catalog.keep_modseq(&location.name, deletedmodseq, kind, Scope::ContentDeleted);
+        }
         Ok(())
     }
 
@@ -64,7 +69,7 @@ impl Mailbox {
         new_index: &Path,
         new_cache: &Path,
         new_archive: &Path,
-    ) -> Result<(bool, bool)> {
+    ) -> Result<(bool, bool, ModSeq)> {
         let store = Arc::clone(&self.store);
         let disk = store.disk();
         let mut guard = self.lock_index(user, Mode::Exclusive)?;
@@ -172,7 +177,7 @@ impl Mailbox {
         guard.mailbox().remove_annotations(&gone)?;
         upgrade.write_annotations(guard.mailbox())?;
         guard.abort();
-        Ok((main.is_some(), archive.is_some()))
+        Ok((main.is_some(), archive.is_some(), header.deletedmodseq))
     }
 }
 

@@ -1,13 +1,14 @@
 //! Writing entries: the `N` and `I` records of a mailbox and its reverse ACLs, in one transaction.
 
-use super::{MbEntry, id_key, name_key};
+use super::{MbEntry, MbKind, id_key, name_key};
 use crate::catalog::{Catalog, db_error};
+use crate::counters::Scope;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock};
 use crate::mboxlist::FormerName;
 use cyrus_base::config::Opt;
 use cyrus_db::{Db, Txn};
-use cyrus_util::ids::UnixTime;
+use cyrus_util::ids::{ModSeq, UnixTime};
 use cyrus_util::mboxname::MboxName;
 
 /// Between the parts of a reverse ACL key.
@@ -203,10 +204,24 @@ impl ListChange<'_> {
         let (before, after) = (readers(old, &hidden), readers(new, &hidden));
         for identifier in before.iter().filter(|identifier| !after.contains(identifier)) {
             self.delete(&racl_key(owner.is_some(), identifier, &dbname))?;
+            self.tell_reader(identifier)?;
         }
         for identifier in after.iter().filter(|identifier| !before.contains(identifier)) {
             self.store(&racl_key(owner.is_some(), identifier, &dbname), b"")?;
+            self.tell_reader(identifier)?;
         }
+        Ok(())
+    }
+
+    /// What a user may see has changed. C: `mboxlist_update_raclmodseq()`
+    fn tell_reader(&mut self, identifier: &[u8]) -> Result<()> {
+        let inbox = MboxName::user_inbox(identifier, self.catalog.rules());
+        let Some(entry) = self.lookup(&inbox)? else { return Ok(()) };
+        if entry.mbtype.is_deleted() || entry.mbtype.is_intermediate() || entry.mbtype.is_reserved() {
+            return Ok(());
+        }
+        self.catalog.step_modseq(&inbox, ModSeq(0), MbKind::Email, Scope::Racl);
+        self.catalog.sync_log(&[b"MAILBOX", inbox.as_bytes()]);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use super::{Actor, MbEntry, MbType};
 use crate::Store;
 use crate::catalog::Catalog;
+use crate::counters::Scope;
 use crate::error::{Error, Result};
 use crate::lock::UserLock;
 use crate::mailbox::{CreateParams, Mailbox};
@@ -149,15 +150,22 @@ impl Catalog {
         new: &NewMailbox,
     ) -> Result<MbEntry> {
         self.check_create(actor, &new.name, new.force_user)?;
-        let entry = self.create_unchecked(store, lock, new)?;
-        self.fill_intermediates(store, lock, &entry.name, entry.mbtype)?;
+        let entry = self.create_unchecked(store, lock, new, ModSeq(0))?;
+        self.fill_intermediates(store, lock, &entry.name, entry.mbtype, entry.foldermodseq)?;
         Ok(entry)
     }
 
-    fn create_unchecked(&self, store: &Arc<Store>, lock: &UserLock, new: &NewMailbox) -> Result<MbEntry> {
+    /// `foldermodseq` is that of the change which makes an intermediate name necessary, else 0.
+    fn create_unchecked(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        new: &NewMailbox,
+        foldermodseq: ModSeq,
+    ) -> Result<MbEntry> {
         let mut uidvalidity = new.uidvalidity;
         let mut uniqueid = new.uniqueid.clone();
-        let mut createdmodseq = ModSeq(0);
+        let mut createdmodseq = foldermodseq;
         match self.lookup_any(&new.name) {
             Ok(old) if old.mbtype.is_deleted() => {
                 // Clients must not take the new mailbox for the one they knew.
@@ -171,12 +179,6 @@ impl Catalog {
             }
             Ok(_) | Err(Error::NotFound) => {}
             Err(error) => return Err(error),
-        }
-        if uidvalidity.0 == 0 {
-            uidvalidity = match self.config().switch(Opt::Conversations) {
-                true => self.next_uidvalidity(&new.name, UidValidity(0))?,
-                false => UidValidity(now_u32().saturating_add(1)),
-            };
         }
         let acl = match &new.acl {
             Some(acl) => acl.clone(),
@@ -195,13 +197,29 @@ impl Catalog {
             createdmodseq,
             ..MbEntry::default()
         };
+        let kind = entry.mbtype.kind;
+        let mut highestmodseq = ModSeq(0);
+        if self.config().switch(Opt::Conversations) {
+            if new.name.is_user_inbox(self.rules()) {
+                self.announce_user(lock, &entry)?;
+            }
+            if uidvalidity.0 == 0 {
+                uidvalidity = self.next_uidvalidity(&new.name, UidValidity(0))?;
+            } else {
+                self.set_uidvalidity(&new.name, uidvalidity)?;
+            }
+            highestmodseq = self.next_modseq(&new.name, ModSeq(0), kind, Scope::Folder)?;
+            self.keep_modseq(&new.name, highestmodseq, kind, Scope::Content);
+        } else if uidvalidity.0 == 0 {
+            uidvalidity = UidValidity(now_u32().saturating_add(1));
+        }
         let quotaroot = self.find_quota_root(&new.name)?;
         let params = CreateParams {
             acl: acl.print(),
             quotaroot: quotaroot.as_ref().map(|root| root.as_bytes().to_vec()),
             uidvalidity,
             options: None,
-            highestmodseq: ModSeq(0),
+            highestmodseq,
             createdmodseq: entry.createdmodseq,
         };
         let location = self.location(&entry)?;
@@ -209,18 +227,40 @@ impl Catalog {
         let header = mailbox.index_header();
         entry.uidvalidity = header.uidvalidity;
         entry.createdmodseq = header.createdmodseq;
-        entry.foldermodseq = header.highestmodseq;
+        entry.foldermodseq = if foldermodseq.0 == 0 { header.highestmodseq } else { foldermodseq };
+        if let Some(root) = quotaroot {
+            let change = crate::quota::Change { folders: 1, ..Default::default() };
+            self.use_quota_of(&root, &change, &entry.name)?;
+        }
+        if let Some(catalog) = store.catalog() {
+            catalog.conversations_of_new(lock, &entry.name, &mailbox, header.highestmodseq)?;
+        }
         if let Err(error) = self.update_entry(lock, &entry) {
             // Without an entry nobody would find the files again; the first error is the answer.
             let _ = mailbox.delete(lock);
             return Err(error);
         }
-        if let Some(root) = quotaroot {
-            let change = crate::quota::Change { folders: 1, ..Default::default() };
-            self.use_quota_of(&root, &change, &entry.name)?;
-        }
         self.sync_log(&[b"MAILBOX", entry.name.as_bytes()]);
         Ok(entry)
+    }
+
+    /// Writes the entry of a new INBOX as that of an intermediate name, so that the user's files,
+    /// which are found by the INBOX's id, have their place before the mailbox is there.
+    fn announce_user(&self, lock: &UserLock, entry: &MbEntry) -> Result<()> {
+        let uniqueid = entry.uniqueid.as_deref().unwrap_or_default();
+        match self.lookup_by_uniqueid(uniqueid) {
+            Ok(_) => Ok(()),
+            Err(Error::NotFound) => self.update_entry(
+                lock,
+                &MbEntry {
+                    name: entry.name.clone(),
+                    mbtype: entry.mbtype.with_intermediate(true),
+                    uniqueid: entry.uniqueid.clone(),
+                    ..MbEntry::default()
+                },
+            ),
+            Err(error) => Err(error),
+        }
     }
 
     /// The entry of the owner's INBOX, or of the nearest parent of a shared mailbox.
@@ -247,6 +287,7 @@ impl Catalog {
         lock: &UserLock,
         name: &MboxName,
         mbtype: MbType,
+        modseq: ModSeq,
     ) -> Result<()> {
         let mut parts = name.parts(self.rules());
         if parts.deleted != 0 || parts.localpart.is_none() {
@@ -265,7 +306,8 @@ impl Catalog {
             if is_missing && self.has_children(&above)? {
                 log::info!(target: "syslog", "mboxlist: intermediate fill-in mailbox: {above}");
                 let kind = MbType::of(mbtype.kind);
-                self.create_unchecked(store, lock, &NewMailbox { mbtype: kind, ..NewMailbox::named(above) })?;
+                let new = NewMailbox { mbtype: kind, ..NewMailbox::named(above) };
+                self.create_unchecked(store, lock, &new, modseq)?;
             }
             parts.boxes.pop();
         }

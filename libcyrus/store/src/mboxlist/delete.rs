@@ -3,6 +3,7 @@
 use super::{Actor, MbEntry};
 use crate::Store;
 use crate::catalog::Catalog;
+use crate::counters::Scope;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock, Wait};
 use crate::mailbox::Mailbox;
@@ -44,9 +45,11 @@ impl Catalog {
         if how != DeleteHow::Immediately && delayed && !name.is_deleted(self.rules()) {
             let to = self.free_deleted_name(name)?;
             self.rename_granted(store, lock, &entry, &to, &RenameHow::default())?;
+            let modseq = self.lookup_any(&to)?.foldermodseq;
+            self.keep_modseq(&to, modseq, entry.mbtype.kind, Scope::ContentDeleted);
             return match how {
                 DeleteHow::WithUser => Ok(()),
-                _ => self.fill_around(store, lock, name, &to),
+                _ => self.fill_around(store, lock, name, &to, modseq),
             };
         }
         self.delete_now(store, lock, &entry, how)
@@ -116,18 +119,23 @@ impl Catalog {
     fn delete_now(&self, store: &Arc<Store>, lock: &UserLock, entry: &MbEntry, how: DeleteHow) -> Result<()> {
         let in_deleted = entry.name.is_deleted(self.rules());
         if entry.mbtype.is_intermediate() {
-            return if in_deleted {
-                self.remove_entry(lock, &entry.name)
-            } else {
-                self.update_entry(lock, &MbEntry { mbtype: entry.mbtype.deleted(), ..entry.clone() })
-            };
+            if in_deleted {
+                return self.remove_entry(lock, &entry.name);
+            }
+            let kind = entry.mbtype.kind;
+            let foldermodseq = self.step_modseq(&entry.name, entry.foldermodseq, kind, Scope::FolderDeleted);
+            self.update_entry(
+                lock,
+                &MbEntry { mbtype: entry.mbtype.deleted(), foldermodseq, ..entry.clone() },
+            )?;
+            self.keep_modseq(&entry.name, foldermodseq, kind, Scope::Folder);
+            return Ok(());
         }
         let location = self.location(entry)?;
         let mut mailbox = Mailbox::open(store, lock, location, Mode::Exclusive, Wait::Block)?;
         let mut index = mailbox.lock_index(lock, Mode::Exclusive)?;
         let header = index.header().clone();
         let modseq = if in_deleted { header.highestmodseq } else { index.next_modseq()? };
-        let quotaroot = index.mailbox_header().quotaroot.clone();
         index.commit()?;
         if in_deleted {
             self.remove_entry(lock, &entry.name)?;
@@ -144,16 +152,14 @@ impl Catalog {
                 ..MbEntry::default()
             };
             self.update_entry(lock, &tombstone)?;
+            self.keep_modseq(&entry.name, modseq, super::MbKind::Email, Scope::Folder);
             if how != DeleteHow::WithUser {
-                self.fill_intermediates(store, lock, &entry.name, entry.mbtype)?;
+                self.fill_intermediates(store, lock, &entry.name, entry.mbtype, modseq)?;
             }
+            self.keep_modseq(&entry.name, modseq, entry.mbtype.kind, Scope::ContentDeleted);
         }
         self.sync_log(&[b"UNMAILBOX", entry.name.as_bytes()]);
         mailbox.delete(lock)?;
-        if let Some(root) = quotaroot {
-            let change = crate::quota::Change { folders: -1, ..Default::default() };
-            self.use_quota_of(&MboxName::new(root), &change, &entry.name)?;
-        }
         self.forget_status(&entry.name);
         self.delete_mailbox_annotations(entry)
     }

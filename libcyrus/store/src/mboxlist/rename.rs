@@ -3,11 +3,13 @@
 use super::{Actor, MbEntry, Show};
 use crate::Store;
 use crate::catalog::Catalog;
+use crate::counters::Scope;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock, Wait};
 use crate::mailbox::{Mailbox, Renamed};
 use cyrus_auth::{Denied, Op, Target, authorize};
 use cyrus_base::config::Opt;
+use cyrus_util::ids::ModSeq;
 use cyrus_util::mboxname::MboxName;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -44,10 +46,12 @@ impl Catalog {
         if how.leaves_gaps {
             return Ok(());
         }
-        self.fill_around(store, lock, from, to)
+        let modseq = self.lookup_any(to)?.foldermodseq;
+        self.fill_around(store, lock, from, to, modseq)
     }
 
     /// Makes the names that are missing above children left behind, and above the new place.
+    /// `modseq` is that of the rename, or 0 for one of their own.
     ///
     /// # Errors
     /// As [`Catalog::create_mailbox`].
@@ -57,14 +61,15 @@ impl Catalog {
         lock: &UserLock,
         from: &MboxName,
         to: &MboxName,
+        modseq: ModSeq,
     ) -> Result<()> {
         let mbtype = match self.lookup_any(to) {
             Ok(entry) => super::MbType::of(entry.mbtype.kind),
             Err(Error::NotFound) => return Ok(()),
             Err(error) => return Err(error),
         };
-        self.fill_intermediates(store, lock, from, mbtype)?;
-        self.fill_intermediates(store, lock, to, mbtype)
+        self.fill_intermediates(store, lock, from, mbtype, modseq)?;
+        self.fill_intermediates(store, lock, to, mbtype, modseq)
     }
 
     fn rename_one(
@@ -120,12 +125,12 @@ impl Catalog {
     ) -> Result<()> {
         let mut new = MbEntry { name: to.clone(), history: Vec::new(), ..entry.clone() };
         let mut leftover = None;
-        if !entry.mbtype.is_intermediate() {
+        if entry.mbtype.is_intermediate() {
+            let scope = if to.is_deleted(self.rules()) { Scope::FolderDeleted } else { Scope::Folder };
+            new.foldermodseq = self.step_modseq(to, entry.foldermodseq, entry.mbtype.kind, scope);
+        } else {
             let location = self.location(entry)?;
             let mut mailbox = Mailbox::open(store, lock, location, Mode::Exclusive, Wait::Block)?;
-            let index = mailbox.lock_index(lock, Mode::Shared)?;
-            let old_root = index.mailbox_header().quotaroot.clone().map(MboxName::new);
-            index.abort();
             let new_root = self.find_quota_root(to)?;
             if entry.mbtype.has_legacy_dirs() {
                 new.partition = Some(self.partition_for_new(to, how.partition.as_deref())?);
@@ -137,7 +142,6 @@ impl Catalog {
             new.uidvalidity = header.uidvalidity;
             new.createdmodseq = header.createdmodseq;
             new.foldermodseq = header.highestmodseq;
-            self.move_folder_count(old_root.as_ref(), new_root.as_ref())?;
             if renamed == Renamed::Copied {
                 leftover = Some(mailbox);
             }
@@ -159,7 +163,7 @@ impl Catalog {
         self.sync_log(&[b"RENAME", entry.name.as_bytes(), to.as_bytes()]);
         self.forget_status(&entry.name);
         match leftover {
-            Some(mailbox) => mailbox.delete(lock),
+            Some(mailbox) => mailbox.delete_renamed(lock),
             None => Ok(()),
         }
     }
@@ -189,22 +193,7 @@ impl Catalog {
         new.foldermodseq = mailbox.index_header().highestmodseq;
         self.update_entry(lock, &new)?;
         self.sync_log(&[b"MAILBOX", entry.name.as_bytes()]);
-        if renamed == Renamed::Copied { mailbox.delete(lock) } else { Ok(()) }
-    }
-
-    /// The mailbox itself moved its octets and messages; the count of folders is ours.
-    fn move_folder_count(&self, from: Option<&MboxName>, to: Option<&MboxName>) -> Result<()> {
-        if from == to {
-            return Ok(());
-        }
-        let gain = crate::quota::Change { folders: 1, ..Default::default() };
-        if let Some(root) = to {
-            self.use_quota(root, &gain)?;
-        }
-        if let Some(root) = from {
-            self.use_quota(root, &gain.negated())?;
-        }
-        Ok(())
+        if renamed == Renamed::Copied { mailbox.delete_renamed(lock) } else { Ok(()) }
     }
 
     /// Renames a mailbox and everything below it, the mailbox first. Returns what was renamed.
@@ -236,7 +225,7 @@ impl Catalog {
             done.push((name, target));
         }
         // Only now: in the middle every child still seemed to be without its parent.
-        self.fill_around(store, lock, from, to)?;
+        self.fill_around(store, lock, from, to, ModSeq(0))?;
         Ok(done)
     }
 }
