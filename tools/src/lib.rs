@@ -18,12 +18,14 @@ mod cyr_dbtool;
 mod cyr_info;
 mod cyradm;
 mod deliver;
+mod edit;
 pub mod io;
 mod mbexamine;
 mod mbpath;
 mod mkimap;
 mod quota;
 mod reconstruct;
+mod unexpunge;
 
 /// How a tool was called.
 #[derive(Debug)]
@@ -69,6 +71,7 @@ pub const TOOLS: &[Tool] = &[
         about: "hold mailboxes against their files and mend them",
         run: reconstruct::run,
     },
+    Tool { name: "unexpunge", about: "list and restore expunged messages", run: unexpunge::run },
 ];
 
 /// Runs the tool named by argv[0] or, under another name, by the first argument. Returns the exit code.

@@ -9,7 +9,7 @@
 //! | [`spool`] | message files |
 //! | `open` | [`Mailbox`] and its [`IndexGuard`] |
 //! | `change` | what a session changed, and the order in which it is written |
-//! | `expunge`, `repack`, `archive`, `life`, [`reconstruct`] | the longer operations |
+//! | `expunge`, `repack`, `archive`, `life`, `restore`, [`reconstruct`] | the longer operations |
 //!
 //! A selected mailbox keeps a [`Mailbox`], which rests between commands. For each command the
 //! session takes the user lock and with it the shared name lock, then the index lock, and lets
@@ -34,6 +34,7 @@ pub mod location;
 mod open;
 pub mod reconstruct;
 mod repack;
+mod restore;
 pub mod spool;
 
 pub use change::{Changed, QuotaUse, StoredAnnotation, Touch};
@@ -45,3 +46,4 @@ pub use index::{
 pub use life::{CreateParams, Renamed};
 pub use location::Location;
 pub use open::{Cleanup, IndexGuard, Mailbox, Records};
+pub use restore::Restore;

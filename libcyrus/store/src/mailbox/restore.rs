@@ -1,0 +1,96 @@
+//! Bringing expunged messages back: as copies with new UIDs (reference/mailbox-files.md 8.3).
+
+use super::change::Touch;
+use super::header::FlagLimit;
+use super::index::{InternalFlags, Record, SystemFlags};
+use super::open::IndexGuard;
+use super::spool;
+use crate::annotate::message::MessageChange;
+use crate::error::{Error, Result};
+use cyrus_db::Create;
+use cyrus_util::ids::{RecNo, Uid};
+use std::sync::Arc;
+
+/// What a restored message has that the expunged one had not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restore<'a> {
+    /// \Deleted is taken away.
+    pub undelete: bool,
+    /// A keyword it gets.
+    pub keyword: Option<&'a [u8]>,
+}
+
+impl IndexGuard<'_> {
+    /// Appends a copy of an expunged message with flags, dates and annotations, and marks the old
+    /// record for unlinking. The new UID. C: restore_expunged()
+    ///
+    /// # Errors
+    /// `ReadOnly`, `TooManyFlags`, `InvalidIdentifier`, `Io`.
+    pub fn restore(&mut self, old: &Record, how: &Restore<'_>) -> Result<Uid> {
+        self.check_writable()?;
+        let uid = self.header().last_uid.0.checked_add(1).ok_or(Error::Internal("out of uids"))?;
+        let cache = self.mailbox.cache_bytes(old)?.into_owned();
+        let mut new = Record {
+            recno: RecNo(0),
+            uid: Uid(uid),
+            cache_offset: 0,
+            internal_flags: old.internal_flags.without(InternalFlags::EXPUNGED),
+            ..old.clone()
+        };
+        if how.undelete {
+            new.system_flags = new.system_flags.without(SystemFlags::DELETED);
+        }
+        let store = Arc::clone(self.mailbox.store());
+        let disk = store.disk();
+        let location = self.mailbox.location().clone();
+        let target = spool::record_file(&location, &new);
+        for file in [location.spool_file(new.uid), location.archive_file(new.uid)] {
+            disk.unlink(&file)?;
+        }
+        spool::link_or_copy(disk, &spool::record_file(&location, old), &target)?;
+        spool::sync_file(disk, &target)?;
+        if let Some(directory) = target.parent() {
+            spool::sync_file(disk, directory)?;
+        }
+        if let Some(keyword) = how.keyword {
+            let slot = self.user_flag(keyword, FlagLimit::Client)?;
+            new.user_flags.set(slot, true);
+        }
+        self.append(&mut new, &cache, Touch::Modseq)?;
+        self.copy_annotations(old.uid, &new)?;
+        let mut old = old.clone();
+        old.internal_flags =
+            old.internal_flags.with(InternalFlags::UNLINKED).with(InternalFlags::NEEDS_CLEANUP);
+        self.rewrite(&mut old, Touch::Modseq)?;
+        Ok(new.uid)
+    }
+
+    /// Gives a message the annotations of another one of this mailbox. C: annotate_msg_copy()
+    fn copy_annotations(&mut self, from: Uid, to: &Record) -> Result<()> {
+        let all = self.mailbox.all_annotations()?;
+        let Some(found) = all.get(&from).filter(|found| !found.is_empty()) else { return Ok(()) };
+        let Some(catalog) = self.mailbox.store().catalog().cloned() else { return Ok(()) };
+        let changes: Vec<_> = found
+            .iter()
+            .map(|each| MessageChange {
+                uid: to.uid,
+                entry: &each.entry,
+                userid: &each.userid,
+                value: Some(&each.value),
+                modseq: to.modseq.0,
+            })
+            .collect();
+        catalog.message_annotations(self.mailbox.location(), Create::IfMissing)?.write(&changes)?;
+        for each in found {
+            self.annotation_changed(
+                Some(to.uid),
+                &each.entry,
+                &each.userid,
+                b"",
+                &each.value,
+                Touch::Silent,
+            )?;
+        }
+        Ok(())
+    }
+}
