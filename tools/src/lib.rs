@@ -15,6 +15,7 @@ mod ctl_mboxlist;
 mod cvt_cyrusdb;
 mod cyr_buildinfo;
 mod cyr_dbtool;
+mod cyr_expire;
 mod cyr_info;
 mod cyradm;
 mod deliver;
@@ -59,6 +60,7 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "cvt_cyrusdb", about: "copy a database into another format", run: cvt_cyrusdb::run },
     Tool { name: "cyr_buildinfo", about: "tell what is built in", run: cyr_buildinfo::run },
     Tool { name: "cyr_dbtool", about: "look into a database and change it", run: cyr_dbtool::run },
+    Tool { name: "cyr_expire", about: "remove what is old", run: cyr_expire::run },
     Tool { name: "cyr_info", about: "show the configuration and what the server does", run: cyr_info::run },
     Tool { name: "cyradm", about: "administer an IMAP server, from a terminal or a pipe", run: cyradm::run },
     Tool { name: "mbexamine", about: "show what the files of a mailbox say", run: mbexamine::run },

@@ -93,18 +93,20 @@ impl Catalog {
         txn.commit().map_err(fail)
     }
 
-    /// Removes the records older than `before`; returns how many there were and how many went.
+    /// Removes the records that are older than what `before` says of the mailbox or script in
+    /// their key; returns how many there were and how many went.
     /// C: duplicate_prune()
     ///
     /// # Errors
     /// `Io`.
-    pub fn prune_duplicates(&self, before: UnixTime) -> Result<(usize, usize)> {
+    pub fn prune_duplicates(&self, before: impl Fn(&[u8]) -> UnixTime) -> Result<(usize, usize)> {
         let db = self.global(Global::Deliver)?;
         let fail = |error| db_error(db.path(), error);
         let (mut total, mut old) = (0, Vec::new());
         db.foreach(b"", |key, data| {
             total += 1;
-            if parse(data).is_none_or(|(mark, _)| mark < before) {
+            let to = key.split(|&byte| byte == 0).nth(1).unwrap_or_default();
+            if parse(data).is_none_or(|(mark, _)| mark < before(to)) {
                 old.push(key.to_vec());
             }
             ControlFlow::Continue(())
