@@ -176,7 +176,7 @@ options! {
     NotYet ArchiveDays "archive_days" Duration(None, b's') "3.1.8" ["3.1.8" ArchiveAfter] "old name of archive_after";
     Yes ArchiveAfter "archive_after" Duration(Some("7d"), b'd') "3.1.8" [] "age at which cyr_expire moves messages to the archive";
     Yes ArchiveMaxsize "archive_maxsize" Int(1024) "3.0.0" [] "KiB from which messages go to the archive immediately";
-    NotYet ArchiveKeepflagged "archive_keepflagged" Switch(false) "3.0.0" [] "never archive \\Flagged messages because of age";
+    Yes ArchiveKeepflagged "archive_keepflagged" Switch(false) "3.0.0" [] "never archive \\Flagged messages because of age";
     Yes Auditlog "auditlog" Switch(false) "2.4.0" [] "log every important change to syslog";
     NotYet AuthMech "auth_mech" List(Some("unix"), &["unix", "pts", "krb", "krb5"]) "2.3.17" [] "method for group membership and identifier checks";
     NotYet Autocreateinboxfolders "autocreateinboxfolders" Str(None) "2.5.0" ["2.5.0" AutocreateInboxFolders] "old name of autocreate_inbox_folders";
