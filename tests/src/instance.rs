@@ -145,7 +145,7 @@ impl Builder {
         let mut instance = self.build();
         instance.start();
         let mut admin = instance.imap_as("imap", "admin");
-        for user in users.iter().filter(|u| *u != "admin") {
+        for user in users.iter().filter(|u| !matches!(u.as_str(), "admin" | "dave")) {
             admin.ok(&format!("CREATE user.{user}"));
         }
         admin.ok("LOGOUT");
