@@ -5,7 +5,6 @@
 //! and the same dialogue is run on the oracle, on ours, and on both at once over the same mailboxes.
 #![forbid(unsafe_code)]
 
-pub mod capability;
 pub mod dialogue;
 pub mod imap;
 pub mod instance;

@@ -281,9 +281,9 @@ fn store_messages(
         })
     };
     let location = mailbox.location().clone();
-    let uniqueid = mailbox.header().uniqueid.clone();
     let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
     let index = mailbox.lock_index(&lock, Mode::Exclusive)?;
+    let uniqueid = index.mailbox_header().uniqueid.clone();
     let mut transaction = AppendTxn::begin(index, &userid, quota)?;
     for message in messages {
         transaction.add(&message.staged, &parameters(message, &granted))?;

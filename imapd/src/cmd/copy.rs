@@ -89,6 +89,10 @@ fn transfer(session: &mut Session<'_>, ids: &Ids, mailbox: &[u8], what: Transfer
             Answer::completed().into()
         }
         (_, code) => {
+            if what == Transfer::Copy {
+                // The target may be the selected mailbox itself.
+                super::noop::refresh(session);
+            }
             tell(session, by, what);
             match code {
                 Some(code) => Answer::completed().with_code(code).into(),
@@ -131,11 +135,11 @@ fn copy_messages(
     }
     let (mut target, lock, granted) = session.open_mailbox(name, Op::Insert, Mode::Exclusive)?;
     let location = target.location().clone();
-    let uniqueid = target.header().uniqueid.clone();
-    let same_root = session
-        .selected
-        .as_ref()
-        .is_some_and(|selected| selected.view.mailbox().header().quotaroot == target.header().quotaroot);
+    let index = target.lock_index(&lock, Mode::Exclusive)?;
+    let uniqueid = index.mailbox_header().uniqueid.clone();
+    let same_root = session.selected.as_ref().is_some_and(|selected| {
+        selected.view.mailbox().header().quotaroot == index.mailbox_header().quotaroot
+    });
     let quota = if ignore_quota || (what == Transfer::Move && same_root) {
         QuotaCheck::Skip
     } else {
@@ -144,7 +148,6 @@ fn copy_messages(
         QuotaCheck::Room(QuotaUse { storage_octets: octets, messages, annotation_octets: 0 })
     };
     let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
-    let index = target.lock_index(&lock, Mode::Exclusive)?;
     let mut append = AppendTxn::begin(index, &userid, quota)?;
     let Some(selected) = session.selected.as_mut() else { return Err(Answer::from(Error::NotFound)) };
     for (record, seen) in &records {

@@ -241,7 +241,6 @@ fn rename_inbox(session: &mut Session<'_>, from: &MboxName, to: &MboxName) -> Re
     let source = Mailbox::open(store, &lock, catalog.location(&entry)?, Mode::Shared, Wait::Block)?;
     let mut target = Mailbox::open(store, &lock, catalog.location(&created)?, Mode::Shared, Wait::Block)?;
     let location = target.location().clone();
-    let uniqueid = target.header().uniqueid.clone();
     let mut host = ProcessHost { imapd: session.imapd, userid: &userid };
     let mut view = View::open(source, &userid, access, &mut host)?;
     let all = view.resolve(&[(Some(1), None)], By::Uid);
@@ -252,6 +251,7 @@ fn rename_inbox(session: &mut Session<'_>, from: &MboxName, to: &MboxName) -> Re
         return Ok(());
     }
     let index = target.lock_index(&lock, Mode::Exclusive)?;
+    let uniqueid = index.mailbox_header().uniqueid.clone();
     let mut append = AppendTxn::begin(index, &userid, QuotaCheck::Skip)?;
     for ((_, record), seen) in records.iter().zip(seen) {
         let flags = CopyFlags {

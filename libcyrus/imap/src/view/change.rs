@@ -31,8 +31,6 @@ pub struct FlagChange {
     pub keywords: Vec<Vec<u8>>,
     /// Only messages whose modseq is not above this (RFC 7162 UNCHANGEDSINCE).
     pub unchanged_since: Option<ModSeq>,
-    /// The client wants no FETCH responses for its own change.
-    pub silent: bool,
 }
 
 /// What a STORE did.
@@ -71,16 +69,12 @@ impl View {
                 }
                 let new = change.apply(row, slots, access);
                 let old_seen = row.seen;
-                let (told, silent) = (row.told_modseq == row.modseq, change.silent);
                 if !rewrite(guard, row, new, seen_place)? {
                     continue;
                 }
                 if row.seen != old_seen {
                     unseen_delta += if old_seen { 1 } else { -1 };
                     *rows.seen_dirty = true;
-                }
-                if silent && told {
-                    row.told_modseq = row.modseq;
                 }
             }
             shift(rows.unseen, unseen_delta);

@@ -242,11 +242,13 @@ impl Mailbox {
         Ok(true)
     }
 
-    /// Re-reads cyrus.header when its inode changed.
+    /// Re-reads cyrus.header when it is another file or not what the index says: an inode number
+    /// alone comes back when the file is replaced twice.
     fn refresh_header(&mut self) -> Result<()> {
         let path = &self.location.header;
         let found = std::fs::metadata(path).map_err(|e| Error::io("stat header", path, e))?;
-        if found.ino() == self.header_inode {
+        let noted = self.index_header.header_file_crc;
+        if found.ino() == self.header_inode && (noted == 0 || noted == self.header_crc) {
             return Ok(());
         }
         let bytes = std::fs::read(path).map_err(|e| Error::io("read header", path, e))?;
@@ -254,15 +256,14 @@ impl Mailbox {
         self.flag_crcs = self.header.flag_crcs();
         self.header_crc = crc32fast::hash(&bytes);
         self.header_inode = found.ino();
-        let expected = self.index_header.header_file_crc;
-        if expected != 0 && expected != self.header_crc {
+        if noted != 0 && noted != self.header_crc {
             cyrus_base::log::write(
                 Priority::Warning,
                 format_args!(
                     "Header CRC mismatch for mailbox {}: {:08X} {:08X}",
                     String::from_utf8_lossy(self.location.name.as_bytes()),
                     self.header_crc,
-                    expected
+                    noted
                 ),
             );
         }
