@@ -27,7 +27,7 @@ pub fn starttls(session: &mut Session<'_>, tag: &[u8]) -> Result<Flow, Stop> {
         return Ok(Answer::bad("Can't Starttls after authentication").into());
     }
     if session.stream.tls().is_some() {
-        return Ok(Answer::no("TLS already active").into());
+        return Ok(Answer::bad("Already did a successful Starttls").into());
     }
     if !load(session) {
         return Ok(Answer::no("Error initializing TLS").into());
