@@ -11,12 +11,14 @@ use std::path::Path;
 mod chk_cyrus;
 mod context;
 mod ctl_cyrusdb;
+mod ctl_deliver;
 mod ctl_mboxlist;
 mod cvt_cyrusdb;
 mod cyr_buildinfo;
 mod cyr_dbtool;
 mod cyr_expire;
 mod cyr_info;
+mod cyr_userseen;
 mod cyradm;
 mod deliver;
 mod edit;
@@ -52,6 +54,7 @@ pub struct Tool {
 pub const TOOLS: &[Tool] = &[
     Tool { name: "chk_cyrus", about: "look through mailboxes for damage", run: chk_cyrus::run },
     Tool { name: "ctl_cyrusdb", about: "recover and archive the databases", run: ctl_cyrusdb::run },
+    Tool { name: "ctl_deliver", about: "dump the duplicate delivery database", run: ctl_deliver::run },
     Tool {
         name: "ctl_mboxlist",
         about: "dump, load and verify the list of mailboxes",
@@ -62,6 +65,7 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "cyr_dbtool", about: "look into a database and change it", run: cyr_dbtool::run },
     Tool { name: "cyr_expire", about: "remove what is old", run: cyr_expire::run },
     Tool { name: "cyr_info", about: "show the configuration and what the server does", run: cyr_info::run },
+    Tool { name: "cyr_userseen", about: "remove the seen state of owners", run: cyr_userseen::run },
     Tool { name: "cyradm", about: "administer an IMAP server, from a terminal or a pipe", run: cyradm::run },
     Tool { name: "mbexamine", about: "show what the files of a mailbox say", run: mbexamine::run },
     Tool { name: "mbpath", about: "tell where the files of a mailbox are", run: mbpath::run },

@@ -1,1 +1,0 @@
-//! cyr_deny: deny users access to services.

@@ -1,1 +1,0 @@
-//! cyr_df: report disk use of the partitions.

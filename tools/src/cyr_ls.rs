@@ -1,1 +1,0 @@
-//! cyr_ls: list mailboxes like a directory.

@@ -1,1 +1,0 @@
-//! ipurge: remove messages by age or size.

@@ -1,1 +1,0 @@
-//! mbtool: set internal dates and unique ids of mailboxes.
