@@ -172,7 +172,7 @@ options! {
     NotYet ApsTopic "aps_topic" Str(None) "3.0.0" [] "Apple push topic for mail";
     NotYet ApsTopicCaldav "aps_topic_caldav" Str(None) "3.0.0" [] "Apple push topic for CalDAV";
     NotYet ApsTopicCarddav "aps_topic_carddav" Str(None) "3.0.0" [] "Apple push topic for CardDAV";
-    Yes ArchiveEnabled "archive_enabled" Switch(false) "3.0.0" [] "use archive partitions for old and large messages";
+    NotYet ArchiveEnabled "archive_enabled" Switch(false) "3.0.0" [] "use archive partitions for old and large messages";
     NotYet ArchiveDays "archive_days" Duration(None, b's') "3.1.8" ["3.1.8" ArchiveAfter] "old name of archive_after";
     Yes ArchiveAfter "archive_after" Duration(Some("7d"), b'd') "3.1.8" [] "age at which cyr_expire moves messages to the archive";
     Yes ArchiveMaxsize "archive_maxsize" Int(1024) "3.0.0" [] "KiB from which messages go to the archive immediately";
@@ -243,7 +243,7 @@ options! {
     NotYet ConversationsExpireDays "conversations_expire_days" Duration(None, b's') "3.1.8" ["3.1.8" ConversationsExpireAfter] "old name of conversations_expire_after";
     NotYet ConversationsExpireAfter "conversations_expire_after" Duration(Some("90d"), b'd') "3.1.8" [] "age after which message-id links are dropped";
     NotYet ConversationsKeepExisting "conversations_keep_existing" Switch(true) "3.3.0" [] "do not expire links of conversations that still exist";
-    NotYet ConversationsMaxThread "conversations_max_thread" Int(100) "3.1.1" [] "messages in one conversation before it is split";
+    Yes ConversationsMaxThread "conversations_max_thread" Int(100) "3.1.1" [] "messages in one conversation before it is split";
     Yes ConversationsMaxGuidrecords "conversations_max_guidrecords" Int(5000) "3.3.0" [] "limit of records per message guid";
     Yes ConversationsMaxGuidexists "conversations_max_guidexists" Int(100) "3.3.0" [] "limit of live copies per message guid";
     Yes ConversationsMaxGuidinfolder "conversations_max_guidinfolder" Int(10) "3.3.0" [] "limit of live copies per guid in one folder";
