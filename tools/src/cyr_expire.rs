@@ -144,7 +144,9 @@ impl Run {
         catalog.each_child(&inbox, Show::Everything, &mut collect)?;
         // The name without the time stamp at its end.
         let mut deleted = inbox.to_deleted(1, rules).to_db(rules);
-        while deleted.pop_if(|byte| byte.is_ascii_hexdigit()).is_some() {}
+        while deleted.last().is_some_and(u8::is_ascii_hexdigit) {
+            deleted.pop();
+        }
         catalog.each_entry(&deleted, Show::Everything, &mut collect)?;
         Ok(entries)
     }
