@@ -5,6 +5,7 @@ use crate::reply::Answer;
 use crate::response::{self, FlagsForm};
 use crate::session::{Flow, Session};
 use libcyrus::auth::Op;
+use libcyrus::base::config::Opt;
 use libcyrus::imap::view::By;
 use libcyrus::store::Error;
 use libcyrus::store::append::{AppendTxn, Appended, CopyFlags, QuotaCheck};
@@ -140,7 +141,9 @@ fn copy_messages(
     let same_root = session.selected.as_ref().is_some_and(|selected| {
         selected.view.mailbox().header().quotaroot == index.mailbox_header().quotaroot
     });
-    let quota = if ignore_quota || (what == Transfer::Move && same_root) {
+    // A copy is the same message then, and takes nothing.
+    let counts_once = session.imapd.config.switch(Opt::QuotaUseConversations);
+    let quota = if ignore_quota || ((what == Transfer::Move || counts_once) && same_root) {
         QuotaCheck::Skip
     } else {
         let octets: i64 = records.iter().map(|(record, _)| i64::from(record.size)).sum();

@@ -25,7 +25,7 @@ pub fn get(session: &mut Session<'_>, root: &[u8]) -> Flow {
     if !session.user.as_ref().is_some_and(|user| user.auth.is_admin()) {
         return Answer::from(Error::PermissionDenied).into();
     }
-    match session.imapd.catalog.read_quota(&session.internal_name(root)) {
+    match session.imapd.catalog.read_quota_once(&session.internal_name(root)) {
         Ok(quota) => {
             let mut line = Vec::new();
             put_quota(&mut line, root, &quota);
@@ -76,7 +76,7 @@ pub fn get_root(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
             out.push(b' ');
             put_astring(&mut out, &external);
             out.extend_from_slice(b"\r\n");
-            match session.imapd.catalog.read_quota(&root) {
+            match session.imapd.catalog.read_quota_once(&root) {
                 Ok(quota) => put_quota(&mut out, &external, &quota),
                 Err(error) => outcome = Err(error),
             }

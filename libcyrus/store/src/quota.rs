@@ -10,6 +10,7 @@ use crate::error::{Error, Resource, Result};
 use crate::lock::{Mode, NameLock, UserLock, Wait};
 use crate::mailbox::QuotaUse;
 use crate::mboxlist::MbKind;
+use cyrus_base::config::Opt;
 use cyrus_db::Db;
 use cyrus_util::dlist::Value;
 use cyrus_util::ids::ModSeq;
@@ -284,11 +285,31 @@ impl Catalog {
     /// # Errors
     /// `OverQuota`, `Io`.
     pub fn check_quota(&self, root: &MboxName, change: &Change) -> Result<()> {
-        match self.read_quota(root) {
+        match self.read_quota_once(root) {
             Ok(quota) => quota.check(change),
             Err(Error::QuotaRootNotFound) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`Catalog::read_quota`]; with `quota_use_conversations` each message of the user counts
+    /// once, however many copies there are. C: quota_read_withconversations()
+    ///
+    /// # Errors
+    /// As [`Catalog::read_quota`].
+    pub fn read_quota_once(&self, root: &MboxName) -> Result<Quota> {
+        let mut quota = self.read_quota(root)?;
+        let is_on =
+            self.config().switch(Opt::QuotaUseConversations) && self.config().switch(Opt::Conversations);
+        if is_on && root.owner(self.rules()).is_some() {
+            let once = self.email_use(root)?;
+            let rows = [(Resource::Storage, once.storage_octets), (Resource::Message, once.emails)];
+            for (resource, used) in rows {
+                let limit = quota.resource(resource).limit;
+                quota.set(resource, Limit { used, limit });
+            }
+        }
+        Ok(quota)
     }
 
     /// Records a change of use, durable on return. C: quota_update_useds()

@@ -490,7 +490,7 @@ options! {
     Yes Qosmarking "qosmarking" Enum("cs0", &["cs0", "cs1", "cs2", "cs3", "cs4", "cs5", "cs6", "cs7", "af11", "af12", "af13", "af21", "af22", "af23", "af31", "af32", "af33", "af41", "af42", "af43", "ef"]) "2.5.0" [] "IP QoS marking of listening sockets";
     Yes QuotaDb "quota_db" List(Some("quotalegacy"), &["flat", "skiplist", "sql", "quotalegacy", "twoskip", "zeroskip"]) "3.1.6" [] "database type of quotas";
     Yes QuotaDbPath "quota_db_path" Str(None) "2.5.0" [] "absolute path of the quota database (quotalegacy: its directory part)";
-    NotYet QuotaUseConversations "quota_use_conversations" Switch(false) "3.3.0" [] "count storage and messages once per guid";
+    Yes QuotaUseConversations "quota_use_conversations" Switch(false) "3.3.0" [] "count storage and messages once per guid";
     NotYet Quotawarn "quotawarn" Int(90) "2.3.17" [] "percent used from which a warning is given";
     NotYet Quotawarnkb "quotawarnkb" Int(0) "2.3.17" [] "warn when less KiB remain";
     NotYet Quotawarnmsg "quotawarnmsg" Int(0) "2.5.0" [] "warn when fewer messages remain";
