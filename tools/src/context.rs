@@ -44,7 +44,8 @@ impl Context {
         Ok(Self::new(start::init(file, ident, need)?))
     }
 
-    fn new(config: Config) -> Self {
+    /// The same of a configuration that was read already.
+    pub fn new(config: Config) -> Self {
         let namespace = namespace::admin_namespace(&config);
         let auth = AuthState::new(&config, TOOL_USER);
         let catalog = Arc::new(Catalog::new(Arc::new(config)));

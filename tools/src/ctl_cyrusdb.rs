@@ -1,6 +1,7 @@
 //! ctl_cyrusdb: run at every start to set the recovery stamp and convert databases (`-r`), and from
 //! time to time to archive them (`-c`).
 
+use crate::context::Context;
 use crate::{Call, io};
 use libcyrus::base::args::{Args, Spec};
 use libcyrus::base::config::{Config, Opt};
@@ -85,6 +86,13 @@ pub fn run(call: &Call) -> i32 {
     let message = if args.has('r') { "recovering cyrus databases" } else { "checkpointing cyrus databases" };
     log::write(Priority::Notice, format_args!("{message}"));
     let code = if args.has('r') { recover(&config) } else { archive(&config) };
+    if args.has('r') && !args.has('x') {
+        let context = Context::new(config);
+        // C goes on too: a service that cannot read the list says so itself.
+        if let Err(error) = context.catalog.recover_list(&context.store) {
+            log::write(Priority::Err, format_args!("DBERROR: recovering mailboxes.db: {error}"));
+        }
+    }
     log::write(Priority::Notice, format_args!("done {message}"));
     code
 }

@@ -16,7 +16,7 @@ use crate::mboxlist::MbEntry;
 use std::ops::ControlFlow;
 
 /// The token that stands for a mailbox's owner in keys.
-const OWNER: &[u8] = b"[.OwNeR.]";
+pub(crate) const OWNER: &[u8] = b"[.OwNeR.]";
 /// Entry of special-use attributes.
 const SPECIAL_USE: &[u8] = b"/specialuse";
 

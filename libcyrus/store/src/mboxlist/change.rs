@@ -225,6 +225,45 @@ impl ListChange<'_> {
         Ok(())
     }
 
+    /// Every record as it is.
+    pub(super) fn everything(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut all = Vec::new();
+        let walked = self.txn.foreach(b"", |key: &[u8], data: &[u8]| {
+            all.push((key.to_vec(), data.to_vec()));
+            std::ops::ControlFlow::Continue(())
+        });
+        walked.map_err(|error| db_error(self.db.path(), error))?;
+        Ok(all)
+    }
+
+    /// Removes a record, whatever it is.
+    pub(super) fn forget(&mut self, key: &[u8]) -> Result<()> {
+        self.delete(key)
+    }
+
+    pub(super) fn wants_reverse_acls(&self) -> bool {
+        self.catalog.config().switch(Opt::Reverseacls)
+    }
+
+    pub(super) fn has_marker(&mut self) -> Result<bool> {
+        let marker = self.txn.fetch(&[b'A', b'S', RS]).map_err(|error| db_error(self.db.path(), error))?;
+        Ok(marker.is_some())
+    }
+
+    pub(super) fn set_marker(&mut self) -> Result<()> {
+        self.store(&[b'A', b'S', RS], b"")
+    }
+
+    /// The reverse ACLs of an entry that has none yet.
+    pub(super) fn add_reverse_acls(&mut self, dbname: &[u8], data: &[u8]) -> Result<()> {
+        let rules = self.catalog.rules();
+        let name = MboxName::from_db(dbname, rules);
+        match MbEntry::parse(Some(name.clone()), data, rules) {
+            Ok(entry) => self.put_reverse_acls(&name, None, Some(&entry)),
+            Err(_) => Ok(()),
+        }
+    }
+
     fn store(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         self.txn.store(key, value).map_err(|error| db_error(self.db.path(), error))
     }

@@ -22,6 +22,7 @@ pub mod find;
 mod reader;
 mod rename;
 mod setacl;
+mod upgrade;
 
 pub use create::{NewMailbox, new_uniqueid};
 pub use delete::DeleteHow;
