@@ -95,7 +95,7 @@ fn random_changes_leave_what_the_model_says() {
             let plan = Plan { mailbox_annotation_octets: Some(0), ..Plan::default() };
             drop(mailbox);
             let at = location(dir.path(), &store);
-            let found = reconstruct(&store, &UserLock::unowned(), &at, &CreateParams::default(), &plan);
+            let found = reconstruct(&store, &UserLock::unowned(), &at, &listed(), &plan);
             assert_eq!(found.expect("reconstruct"), [], "seed {seed} step {step}");
         }
     }
@@ -292,7 +292,7 @@ fn reconstruct_finds_and_mends_what_was_broken() {
     let tell = Plan { mailbox_annotation_octets: Some(0), ..Plan::default() };
     let mend = Plan { repair: Repair::Mend, ..tell };
     let lines = |plan: &Plan| -> Vec<String> {
-        let found = reconstruct(&store, &user, &at, &CreateParams::default(), plan).expect("reconstruct");
+        let found = reconstruct(&store, &user, &at, &listed(), plan).expect("reconstruct");
         found.iter().map(ToString::to_string).collect()
     };
     let told = lines(&tell);
@@ -311,11 +311,16 @@ fn reconstruct_finds_and_mends_what_was_broken() {
 
     // And when the index is lost, the messages are taken in again.
     std::fs::write(&at.index, b"rubbish").expect("write");
-    let found = reconstruct(&store, &user, &at, &CreateParams::default(), &mend).expect("reconstruct");
+    let found = reconstruct(&store, &user, &at, &listed(), &mend).expect("reconstruct");
     assert_eq!(found[0].what, Found::IndexLost);
     let records = check(&mut open(dir.path(), &store));
     assert_eq!(records.iter().map(|r| r.uid.0).collect::<Vec<_>>(), [1, 3, 4, 9]);
     assert!(records.iter().all(|r| !r.internal_flags.has(InternalFlags::EXPUNGED)));
     let options = open(dir.path(), &store);
     assert!(!options.index_header().options.has(MailboxOptions::DELETED));
+}
+
+/// What the mailbox list says of the mailbox.
+fn listed() -> CreateParams {
+    CreateParams { acl: b"anyone\tlrswipkxtecdan\t".to_vec(), ..CreateParams::default() }
 }
