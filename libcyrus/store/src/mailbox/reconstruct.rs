@@ -620,10 +620,9 @@ impl Walk<'_, '_> {
     /// Annotations of messages that neither a record nor a kept file has.
     fn remove_stale_annotations(&mut self) -> Result<()> {
         let mut stale = Vec::new();
-        for (uid, annotations) in self.guard.mailbox().all_annotations()? {
+        for uid in self.guard.mailbox().all_annotations()?.into_keys() {
             if !self.known.contains(&uid) {
-                // C has a line for each annotation.
-                self.found.extend(annotations.iter().map(|_| Found::StaleAnnotations(uid)));
+                self.found.push(Found::StaleAnnotations(uid));
                 stale.push(uid);
             }
         }
