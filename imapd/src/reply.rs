@@ -109,6 +109,7 @@ pub fn refusal(tag: &[u8], command: &str, bad: &Bad) -> Option<Vec<u8>> {
         Bad::Partition => format!("BAD Invalid partition name in {command}").into_bytes().into(),
         Bad::Text(text) => [b"BAD ".as_slice(), text].concat().into(),
         Bad::TooBig => b"NO [TOOBIG] Literal too large".as_slice().into(),
+        Bad::NeedsLayer => b"NO Login only available under a layer".as_slice().into(),
         Bad::Stop(_) => return None,
     };
     Some([tag, b" ", &text, b"\r\n"].concat())

@@ -14,7 +14,7 @@ use libcyrus::auth::AuthState;
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::imap::view::View;
-use libcyrus::net::prot::Stream;
+use libcyrus::net::prot::{Stream, Wake};
 use libcyrus::service::{Connection, signals};
 use libcyrus::store::mailbox::{Location, Mailbox};
 use libcyrus::util::mboxname::{MboxName, Namespace};
@@ -23,6 +23,9 @@ use std::time::Duration;
 
 /// The least that `timeout` may be (RFC 3501 5.4).
 const TIMEOUT_MIN_S: i64 = 30 * 60;
+
+/// A client silent for so long is taken to be idle.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Why the session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub struct Session<'p> {
     pub has_id: bool,
     /// Told with the next command (option `plaintextloginalert`).
     pub alert: Option<String>,
+    /// libsasl may still be loaded though nothing needs it.
+    pub sasl_may_go: bool,
     /// Mailboxes whose cleanup waits for a quiet moment.
     pub cleanups: Vec<Location>,
 }
@@ -152,6 +157,7 @@ impl<'p> Session<'p> {
             ssf: 0,
             has_id: false,
             alert: None,
+            sasl_may_go: true,
             cleanups: Vec::new(),
         }
     }
@@ -181,8 +187,6 @@ impl<'p> Session<'p> {
         if let Some(text) = self.imapd.msgfiles.motd() {
             self.untagged_alert(b"OK", &text);
         }
-        // Listing the mechanisms started libsasl; until AUTHENTICATE or LOGIN it is not needed.
-        self.imapd.sasl.release();
         loop {
             if !self.between_commands()? || !self.one_command()? {
                 return self.stream.flush().map_err(|e| Stop::Io(to_io(e)));
@@ -201,6 +205,7 @@ impl<'p> Session<'p> {
             self.register_command(b"");
             self.run_cleanups();
             self.imapd.catalog.checkpoint_if_due();
+            self.give_memory_back()?;
         }
         if self.shut_down_is_asked() {
             return Ok(false);
@@ -209,6 +214,18 @@ impl<'p> Session<'p> {
             signals::Poll::Shutdown => Err(Stop::Io(io::ErrorKind::Interrupted.into())),
             signals::Poll::Clear | signals::Poll::Reload => Ok(true),
         }
+    }
+
+    /// Unloads libsasl when the client has been quiet for a moment: most connections idle for hours
+    /// after their login, and those that come and go quickly would pay for loading it each time.
+    fn give_memory_back(&mut self) -> Result<(), Stop> {
+        if self.sasl_may_go
+            && self.stream.wait(&[], Some(QUIET)).map_err(|e| Stop::Io(to_io(e)))? == Wake::Timeout
+        {
+            self.imapd.sasl.release();
+            self.sasl_may_go = false;
+        }
+        Ok(())
     }
 
     /// Whether the administrator wants everybody out (the file msg/shutdown); BYE is written then.
@@ -303,6 +320,7 @@ impl<'p> Session<'p> {
             literal_octets: octets(Opt::Maxliteral),
             arguments_octets: octets(Opt::Maxargssize),
             literal_minus: config.switch(Opt::Literalminus),
+            login_needs_layer: self.user.is_none() && cmd::login::needs_layer_for_password(self),
         }
     }
 

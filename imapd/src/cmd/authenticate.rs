@@ -32,15 +32,11 @@ pub fn authenticate(
     let outcome = session.imapd.sasl.authenticate(&mut session.stream, &name, initial, &Dialect::IMAP);
     let success = match outcome {
         Ok(success) => success,
-        Err(failure) => {
-            session.imapd.sasl.release();
-            return refused(session, &name, failure).map(Flow::Answer);
-        }
+        Err(failure) => return refused(session, &name, failure).map(Flow::Answer),
     };
     let is_tls = session.stream.tls().is_some();
     login::log_login(session, &success.userid, &name, is_tls);
     if let Some(refusal) = login::check_limits(session, &success.userid) {
-        session.imapd.sasl.release();
         return Ok(refusal.into());
     }
     login::set_user(session, &success.userid);
@@ -57,7 +53,6 @@ pub fn authenticate(
     session.stream.write(&answer.line(tag));
     session.stream.flush().map_err(|error| Stop::Io(to_io(error)))?;
     session.imapd.sasl.install_layer(&mut session.stream).map_err(|error| Stop::Io(to_io(error)))?;
-    session.imapd.sasl.release();
     login::start(session);
     Ok(Flow::Answered)
 }

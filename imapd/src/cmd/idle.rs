@@ -18,6 +18,8 @@ pub fn idle(session: &mut Session<'_>, tag: &[u8]) -> Result<Flow, Stop> {
         return Ok(Answer::bad("Unrecognized command").into());
     }
     session.stream.write(b"+ idling\r\n");
+    session.imapd.sasl.release();
+    session.sasl_may_go = false;
     announce(session, IdleMessage::Init);
     let waited = wait_for_input(session, tag);
     announce(session, IdleMessage::Done);

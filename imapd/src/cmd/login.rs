@@ -32,7 +32,7 @@ pub fn login(session: &mut Session<'_>, user: &[u8], password: &[u8]) -> Flow {
         return Answer::no("Invalid user").into();
     };
     let is_anonymous = userid == b"anonymous";
-    if needs_layer(session) || (!is_anonymous && !session.imapd.sasl.plaintext_allowed()) {
+    if needs_layer(session) || (!is_anonymous && needs_layer_for_password(session)) {
         return Answer::no("Login only available under a layer").into();
     }
     let session_id = format!("User logged in SESSIONID=<{}>", session.id);
@@ -50,7 +50,6 @@ pub fn login(session: &mut Session<'_>, user: &[u8], password: &[u8]) -> Flow {
         (userid, session_id)
     } else {
         let checked = session.imapd.sasl.check_password(&userid, password);
-        session.imapd.sasl.release();
         match checked {
             Ok(success) => {
                 log_login(session, &success.userid, "plaintext", is_tls);
@@ -92,6 +91,11 @@ pub(super) fn refusal_text(code: i32, text: &str) -> String {
 /// Whether nothing may be tried before STARTTLS (`tls_required`).
 pub(super) fn needs_layer(session: &Session<'_>) -> bool {
     session.imapd.config.switch(Opt::TlsRequired) && session.stream.tls().is_none()
+}
+
+/// Whether no password may be sent before STARTTLS (`tls_required`, `allowplaintext`).
+pub fn needs_layer_for_password(session: &Session<'_>) -> bool {
+    needs_layer(session) || !session.imapd.sasl.plaintext_allowed()
 }
 
 /// Waits as an option says, to slow down guessing.

@@ -16,6 +16,9 @@ pub fn login(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
     lexer.space()?;
     let user = lexer.argument()?;
     lexer.space()?;
+    if lexer.login_needs_layer() && !user.eq_ignore_ascii_case(b"anonymous") {
+        return Err(Bad::NeedsLayer);
+    }
     let password = PasswordArgument(lexer.argument()?);
     lexer.end().map_err(|bad| match bad {
         Bad::Extra => Bad::text("Unexpected extra arguments to LOGIN"),

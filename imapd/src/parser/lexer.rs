@@ -36,6 +36,8 @@ pub struct Limits {
     pub arguments_octets: usize,
     /// Non-synchronising literals are held to 4096 octets (RFC 7888 LITERAL-).
     pub literal_minus: bool,
+    /// LOGIN will be refused for want of a layer: its password is not asked for.
+    pub login_needs_layer: bool,
 }
 
 /// Why the conversation cannot go on.
@@ -70,6 +72,8 @@ pub enum Bad {
     Text(Vec<u8>),
     /// `NO [TOOBIG] ...`: a literal or all arguments together are larger than the server takes.
     TooBig,
+    /// `NO Login only available under a layer`, said before a password is sent in the clear.
+    NeedsLayer,
     /// Nothing can be said any more.
     Stop(Stop),
 }
@@ -125,6 +129,12 @@ impl<'a> Lexer<'a> {
     /// Starts at the first octet of a command.
     pub fn new(source: &'a mut dyn Source, limits: Limits) -> Self {
         Self { source, limits, arguments_octets: 0, at_end: false }
+    }
+
+    /// Whether a password sent now would be refused anyway.
+    #[must_use]
+    pub fn login_needs_layer(&self) -> bool {
+        self.limits.login_needs_layer
     }
 
     /// The next octet, unread; `None` when the peer is gone.
