@@ -59,6 +59,8 @@ pub struct Imapd {
     pub idle: Option<Idle>,
     /// proc/<pid>.
     pub proc: ProcFile,
+    /// The quota root of which SELECT warned last, and when.
+    pub quota_warned: Option<(Vec<u8>, std::time::Instant)>,
     /// shutdown and motd.
     pub msgfiles: MsgFiles,
 }
@@ -179,6 +181,7 @@ impl Program for Imapd {
             tls: None,
             idle: Idle::open(&config),
             proc: ProcFile::new(&config)?,
+            quota_warned: None,
             msgfiles: MsgFiles::new(&config),
             config,
         })

@@ -49,6 +49,13 @@ impl Answer {
         self
     }
 
+    /// With the time that the command took.
+    #[must_use]
+    pub fn after(mut self, took: std::time::Duration) -> Self {
+        self.text = format!("{} ({}.{:03} sec)", self.text, took.as_secs(), took.subsec_millis()).into();
+        self
+    }
+
     /// Whether it is an OK.
     #[must_use]
     pub fn is_ok(&self) -> bool {

@@ -407,7 +407,8 @@ fn parse(lexer: &mut Lexer<'_>, name: &[u8], logged_in: bool, selected: bool) ->
         Err(Bad::Stop(stop)) => Err(stop),
         Err(bad) => {
             lexer.eat_line()?;
-            let line = reply::refusal(b"", row.name, &bad).unwrap_or_default();
+            let named = if sub.is_some() { "Uid" } else { row.name };
+            let line = reply::refusal(b"", named, &bad).unwrap_or_default();
             Ok(Err(line.strip_prefix(b" ").map(<[u8]>::to_vec).unwrap_or(line)))
         }
     }

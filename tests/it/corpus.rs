@@ -89,7 +89,6 @@ fn compare(first: Server, second: Server, step: usize) {
             format!("UID FETCH {last_uid} (BINARY.SIZE[1])"),
             format!("UID FETCH {last_uid} (BINARY.PEEK[1])"),
             format!("UID FETCH {last_uid} (BINARY.SIZE[2])"),
-            format!("UID FETCH {last_uid} (PREVIEW)"),
         ];
         for command in &commands {
             let answers = sides.each_mut().map(|s| s.imap.command(command));

@@ -37,8 +37,8 @@ macro_rules! dialogues {
 }
 
 dialogues! {
-    acl append autocreate bodies condstore copy create expunge extremes fetch flags idle lists lmtp login metadata move_ namespaces
-    parser quota rename search status subscribe usermoves
+    acl append autocreate bodies condstore copy create expunge extras extremes fetch flags idle lists lmtp login metadata move_ namespaces
+    parser qresync quota rename search sort status subscribe usermoves
 }
 
 #[test]

@@ -52,7 +52,7 @@ const RULES: &[Rule] = &[
     Rule { name: "received port", before: "[127.0.0.1]:", is_part: |c| c.is_ascii_digit(), word: "@port@" },
 ];
 
-/// Replaces what differs from run to run: all [rules](RULES), the instance's path, stamps of
+/// Replaces what differs from run to run: all rules, the instance's path, stamps of
 /// delayed deletion, and the date of a Received header.
 pub fn normalise(line: &str, root: &Path) -> String {
     let mut text = line.replace(&root.display().to_string(), "@ROOT@");

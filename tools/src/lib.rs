@@ -33,7 +33,7 @@ mod unexpunge;
 /// How a tool was called.
 #[derive(Debug)]
 pub struct Call {
-    /// argv[0] as given, for messages that begin with it.
+    /// `argv[0]` as given, for messages that begin with it.
     pub prog: OsString,
     /// The arguments behind the tool's name.
     pub args: Vec<OsString>,
@@ -80,7 +80,7 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "unexpunge", about: "list and restore expunged messages", run: unexpunge::run },
 ];
 
-/// Runs the tool named by argv[0] or, under another name, by the first argument. Returns the exit code.
+/// Runs the tool named by `argv[0]` or, under another name, by the first argument. Returns the exit code.
 pub fn main(argv: Vec<OsString>) -> i32 {
     let mut argv = argv.into_iter();
     let prog = argv.next().unwrap_or_default();

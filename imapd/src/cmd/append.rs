@@ -159,10 +159,14 @@ impl Receiver {
                 return Err(invalid().into());
             }
         }
-        if !matches!(lexer.peek()?, Some(b'{' | b'~')) {
+        let binary = lexer.eat(b'~')?;
+        if !lexer.eat(b'{')? {
             return Err(Bad::text("Missing required argument to Append command").into());
         }
-        let Some(head) = lexer.literal_head()?.filter(|head| !head.binary) else {
+        if !lexer.peek()?.is_some_and(|byte| byte.is_ascii_digit()) {
+            return Err(Bad::text("Literal size not a number").into());
+        }
+        let Some(head) = lexer.literal_size(binary)?.filter(|head| !head.binary) else {
             return Err(Bad::text("Invalid literal in Append command").into());
         };
         let refused = if head.octets > self.octets_max {

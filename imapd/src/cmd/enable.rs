@@ -11,7 +11,10 @@ pub fn enable(session: &mut Session<'_>, capabilities: &[Vec<u8>]) -> Flow {
         session.enabled.condstore = true;
         enabled.extend_from_slice(b" CONDSTORE");
     }
-    session.stream.write(&[b"* ENABLED", enabled.as_slice(), b"\r\n"].concat());
+    // Without anything new C says nothing, whatever RFC 5161 3.2 wants.
+    if !enabled.is_empty() {
+        session.stream.write(&[b"* ENABLED", enabled.as_slice(), b"\r\n"].concat());
+    }
     Answer::completed().into()
 }
 

@@ -10,6 +10,7 @@ use libcyrus::base::config::Opt;
 use libcyrus::imap::view::By;
 use libcyrus::service::signals;
 use libcyrus::util::ids::{ModSeq, MsgNo};
+use std::time::Instant;
 
 /// So many records are read under one index lock.
 const BATCH: usize = 256;
@@ -19,7 +20,7 @@ const BATCH: usize = 256;
 /// # Errors
 /// When a signal asks the process to end.
 pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Result<Flow, Stop> {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let by = super::by(ids);
     let plan = Plan::new(&request.items, by == By::Uid);
     if request.changed_since.is_some() || request.items.contains(&crate::command::FetchItem::ModSeq) {
@@ -34,11 +35,11 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
         }
         Ok(msgnos)
     }) else {
-        return Ok(Answer::no("Mailbox does not exist").into());
+        return Ok(Answer::from(libcyrus::store::Error::NotFound).after(started.elapsed()).into());
     };
     let msgnos = match msgnos {
         Ok(msgnos) => msgnos,
-        Err(error) => return Ok(super::failed(session, error)),
+        Err(error) => return Ok(failed(session, error, started)),
     };
     announce(session);
     let folder = super::selected_external_name(session);
@@ -71,7 +72,7 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
         }
         let records = match view.records(&wanted) {
             Ok(records) => records,
-            Err(error) => return Ok(super::failed(session, error)),
+            Err(error) => return Ok(failed(session, error, started)),
         };
         for (msgno, record) in &records {
             let Some(selected) = session.selected.as_mut() else { break };
@@ -87,13 +88,16 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
     if unknown_cte {
         return Ok(Answer::no("Can not process the binary data").with_code("UNKNOWN-CTE").into());
     }
-    let took = started.elapsed();
-    let seconds = format!("({}.{:03} sec)", took.as_secs(), took.subsec_millis());
-    Ok(if fetched || by == By::Uid {
-        Answer::ok(format!("Completed {seconds}")).into()
-    } else {
-        Answer::no("No matching messages").into()
-    })
+    let answer =
+        if fetched || by == By::Uid { Answer::completed() } else { Answer::no("No matching messages") };
+    Ok(answer.after(started.elapsed()).into())
+}
+
+fn failed(session: &mut Session<'_>, error: libcyrus::store::Error, started: Instant) -> Flow {
+    match super::failed(session, error) {
+        Flow::Answer(answer) => answer.after(started.elapsed()).into(),
+        other => other,
+    }
 }
 
 /// Messages that came meanwhile and new keywords are told before a FETCH speaks of them.

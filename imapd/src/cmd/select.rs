@@ -8,8 +8,12 @@ use crate::session::{Flow, Selected, Session};
 use libcyrus::auth::{Granted, Op};
 use libcyrus::base::config::Opt;
 use libcyrus::imap::view::{Access, View};
+use libcyrus::store::Resource;
 use libcyrus::store::lock::Mode;
+use libcyrus::store::quota::Limit;
 use libcyrus::util::acl::Rights;
+use libcyrus::util::mboxname::MboxName;
+use std::time::{Duration, Instant};
 
 /// SELECT.
 pub fn select(session: &mut Session<'_>, mailbox: &[u8], options: &SelectOptions) -> Flow {
@@ -43,12 +47,61 @@ fn open(
     let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
     let mut host = ProcessHost { imapd: session.imapd, userid: &userid };
     let view = View::open(mailbox, &userid, access, &mut host)?;
+    if access.expunge {
+        warn_about_quota(session, view.mailbox().header().quotaroot.clone());
+    }
     session.selected = Some(Selected { name, view });
     tell(session);
     let writes = access.write || access.set_seen || access.delete_messages || access.expunge;
     let code = if writes && !examining { "READ-WRITE" } else { "READ-ONLY" };
     Ok(Answer::completed().with_code(code))
 }
+
+/// Says when little room is left, at most every ten minutes for the same root. C: `warn_about_quota()`
+fn warn_about_quota(session: &mut Session<'_>, root: Option<Vec<u8>>) {
+    let Some(root) = root.filter(|root| !root.is_empty()) else { return };
+    if let Some((last, when)) = &session.imapd.quota_warned
+        && *last == root
+        && when.elapsed() < WARN_EVERY
+    {
+        return;
+    }
+    session.imapd.quota_warned = Some((root.clone(), Instant::now()));
+    let Ok(quota) = session.imapd.catalog.read_quota(&MboxName::new(root)) else { return };
+    let config = &session.imapd.config;
+    let from_percent = config.int(Opt::Quotawarn);
+    let (octets, messages) = (config.int(Opt::Quotawarnkb), config.int(Opt::Quotawarnmsg));
+    let mut out = Vec::new();
+    for (resource, name, unit, left_min) in [
+        (Resource::Storage, "STORAGE", 1024, octets),
+        (Resource::Message, "MESSAGE", 1, messages),
+        (Resource::AnnotationStorage, "X-ANNOTATION-STORAGE", 1024, octets),
+        (Resource::NumFolders, "X-NUM-FOLDERS", 1, 0),
+    ] {
+        let Limit { used, limit } = quota.resource(resource);
+        let Some(limit) = limit else { continue };
+        if left_min > 0 && left_min < limit && used <= (limit - left_min).saturating_mul(unit) {
+            continue;
+        }
+        let room = limit.saturating_mul(unit);
+        if used > room {
+            response::put(&mut out, format_args!("* NO [ALERT] Mailbox is over {name} quota\r\n"));
+            continue;
+        }
+        // Of a limit of nothing C computes 0/0, which its conversion makes a very small number.
+        let percent = used.saturating_mul(100).checked_div(room).unwrap_or(i64::MIN);
+        if percent > from_percent {
+            response::put(
+                &mut out,
+                format_args!("* NO [ALERT] Mailbox is at {percent}% of {name} quota\r\n"),
+            );
+        }
+    }
+    session.stream.write(&out);
+}
+
+/// C: in `warn_about_quota()`
+const WARN_EVERY: Duration = Duration::from_secs(600);
 
 /// What a SELECT tells, in C's order (C: `index_select()`).
 fn tell(session: &mut Session<'_>) {

@@ -84,7 +84,7 @@ pub(super) fn look_up(session: &Session<'_>, entry: &MbEntry, items: &[StatusIte
         }
     }
     load(session, entry, userid, wants_seen, &mut data)?;
-    let seen = wants_seen.then(|| (userid, data.user));
+    let seen = wants_seen.then_some((userid, data.user));
     catalog.remember_status(&entry.name, &data.mailbox, seen);
     Ok(data)
 }

@@ -17,9 +17,10 @@ pub fn parse(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_uid(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
+pub fn parse_uid(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
     let ids = Ids::Uid(sequence_argument(lexer)?);
-    Ok(Command::Fetch { ids, request: request(lexer, name)? })
+    let request = request(lexer, "UID Fetch").map_err(|bad| bad.of("UID Fetch"))?;
+    Ok(Command::Fetch { ids, request })
 }
 
 fn request(lexer: &mut Lexer<'_>, name: &str) -> Result<FetchRequest, Bad> {

@@ -91,6 +91,16 @@ impl From<io::Error> for Bad {
 }
 
 impl Bad {
+    /// Where the sentence names another command than the loop would.
+    #[must_use]
+    pub fn of(self, command: &str) -> Self {
+        match self {
+            Self::Missing => Self::text(format!("Missing required argument to {command}")),
+            Self::Extra => Self::text(format!("Unexpected extra arguments to {command}")),
+            other => other,
+        }
+    }
+
     /// A `BAD` with this sentence.
     pub fn text(text: impl AsRef<[u8]>) -> Self {
         Self::Text(text.as_ref().to_vec())
@@ -401,6 +411,14 @@ impl<'a> Lexer<'a> {
         if !self.eat(b'{')? {
             return Ok(None);
         }
+        self.literal_size(binary)
+    }
+
+    /// The rest of a literal's head, behind its `{`.
+    ///
+    /// # Errors
+    /// As [`Lexer::literal_head`].
+    pub fn literal_size(&mut self, binary: bool) -> Result<Option<LiteralHead>, Bad> {
         let Some(octets) = self.number(u64::from(i32::MAX.unsigned_abs()))? else { return Ok(None) };
         let synchronising = !self.eat(b'+')?;
         if !synchronising && self.limits.literal_minus && octets > 4096 {

@@ -34,8 +34,10 @@ pub fn sequence(text: &[u8]) -> Option<Sequence> {
     let number = |part: &[u8]| -> Option<Option<u32>> {
         match part {
             b"*" => Some(None),
-            [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
-                std::str::from_utf8(part).ok()?.parse().ok().map(Some)
+            [] => None,
+            // As in C: 0 and what no message can have are numbers that name none.
+            digits if digits.iter().all(u8::is_ascii_digit) => {
+                Some(Some(std::str::from_utf8(digits).ok()?.parse().unwrap_or(u32::MAX)))
             }
             _ => None,
         }
@@ -52,13 +54,18 @@ pub fn sequence(text: &[u8]) -> Option<Sequence> {
 /// The sequence set that the message commands begin with, up to and including the space behind it.
 fn sequence_argument(lexer: &mut Lexer<'_>) -> Result<Sequence, Bad> {
     lexer.space()?;
+    sequence_and_space(lexer)?.ok_or(Bad::Missing)
+}
+
+/// The same behind the command's space; `None` when the line ends where a space should be.
+fn sequence_and_space(lexer: &mut Lexer<'_>) -> Result<Option<Sequence>, Bad> {
     let word = lexer.word()?;
     match lexer.peek()? {
-        Some(b'\r') => Err(Bad::Missing),
+        Some(b'\r') => Ok(None),
         Some(b' ') => {
             let set = sequence(&word).ok_or(Bad::Sequence)?;
             lexer.space()?;
-            Ok(set)
+            Ok(Some(set))
         }
         _ => Err(Bad::Sequence),
     }
@@ -77,7 +84,7 @@ mod tests {
     fn a_sequence_set_is_ranges_of_numbers_and_stars() {
         assert_eq!(sequence(b"1"), Some(Sequence(vec![(Some(1), Some(1))])));
         assert_eq!(sequence(b"2,4:*"), Some(Sequence(vec![(Some(2), Some(2)), (Some(4), None)])));
-        for bad in [&b""[..], b"0", b"1,", b"1:", b":2", b"a", b"1:2:3", b"4294967296", b"01"] {
+        for bad in [&b""[..], b"1,", b"1:", b":2", b"a", b"1:2:3", b"1*", b"-1"] {
             assert_eq!(sequence(bad), None, "{bad:?}");
         }
     }

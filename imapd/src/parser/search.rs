@@ -22,7 +22,8 @@ pub fn parse(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_uid(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
-    Ok(Command::Search { by: Numbering::Uid, program: program(lexer)? })
+    let program = program(lexer).map_err(|bad| bad.of("UID Search"))?;
+    Ok(Command::Search { by: Numbering::Uid, program })
 }
 
 fn program(lexer: &mut Lexer<'_>) -> Result<SearchProgram, Bad> {

@@ -1,15 +1,15 @@
 //! Arguments of STORE (RFC 3501 6.4.6, RFC 7162 3.1.3).
 
 use super::lexer::{Bad, Lexer, is_atom};
-use super::{sequence_argument, shown};
-use crate::command::{Command, Ids, StoreMode, StoreRequest};
+use super::{sequence_and_space, shown};
+use crate::command::{Command, Ids, Sequence, StoreMode, StoreRequest};
 
 /// `STORE sequence [(UNCHANGEDSINCE n)] [+-]FLAGS[.SILENT] flags`
 ///
 /// # Errors
 /// A missing, malformed or extra argument.
 pub fn parse(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
-    let ids = Ids::Seq(sequence_argument(lexer)?);
+    let ids = Ids::Seq(sequence(lexer)?);
     Ok(Command::Store { ids, request: request(lexer, name)? })
 }
 
@@ -17,9 +17,16 @@ pub fn parse(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_uid(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
-    let ids = Ids::Uid(sequence_argument(lexer)?);
-    Ok(Command::Store { ids, request: request(lexer, name)? })
+pub fn parse_uid(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
+    let ids = Ids::Uid(sequence(lexer)?);
+    let request = request(lexer, "UID Store").map_err(|bad| bad.of("UID Store"))?;
+    Ok(Command::Store { ids, request })
+}
+
+/// To C a STORE that ends behind its sequence has a bad sequence.
+fn sequence(lexer: &mut Lexer<'_>) -> Result<Sequence, Bad> {
+    lexer.space()?;
+    sequence_and_space(lexer)?.ok_or(Bad::Sequence)
 }
 
 fn request(lexer: &mut Lexer<'_>, name: &str) -> Result<StoreRequest, Bad> {

@@ -491,9 +491,9 @@ options! {
     Yes QuotaDb "quota_db" List(Some("quotalegacy"), &["flat", "skiplist", "sql", "quotalegacy", "twoskip", "zeroskip"]) "3.1.6" [] "database type of quotas";
     Yes QuotaDbPath "quota_db_path" Str(None) "2.5.0" [] "absolute path of the quota database (quotalegacy: its directory part)";
     Yes QuotaUseConversations "quota_use_conversations" Switch(false) "3.3.0" [] "count storage and messages once per guid";
-    NotYet Quotawarn "quotawarn" Int(90) "2.3.17" [] "percent used from which a warning is given";
-    NotYet Quotawarnkb "quotawarnkb" Int(0) "2.3.17" [] "warn when less KiB remain";
-    NotYet Quotawarnmsg "quotawarnmsg" Int(0) "2.5.0" [] "warn when fewer messages remain";
+    Yes Quotawarn "quotawarn" Int(90) "2.3.17" [] "percent used from which a warning is given";
+    Yes Quotawarnkb "quotawarnkb" Int(0) "2.3.17" [] "warn when less KiB remain";
+    Yes Quotawarnmsg "quotawarnmsg" Int(0) "2.5.0" [] "warn when fewer messages remain";
     Yes Readonly "readonly" Switch(false) "3.3.0" [] "do not allow changes";
     Yes Reject8bit "reject8bit" Switch(false) "2.3.17" [] "refuse messages with 8-bit header bytes";
     NotYet RestoreAuthname "restore_authname" Str(None) "3.0.0" [] "user for restore";
