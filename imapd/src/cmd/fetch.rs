@@ -24,7 +24,7 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
     let by = super::by(ids);
     let plan = Plan::new(&request.items, by == By::Uid);
     if request.changed_since.is_some() || request.items.contains(&crate::command::FetchItem::ModSeq) {
-        super::enable::use_condstore(session, "FETCH");
+        super::enable::use_condstore(session, "MODSEQ fetch");
     }
     let Some(msgnos) = super::with_selected(session, |selected, host| {
         selected.view.refresh(host)?;
