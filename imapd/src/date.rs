@@ -19,7 +19,9 @@ mod tests {
     fn a_day_is_24_hours_unless_the_clock_changes() {
         let (start, end) = search_day(b"1-feb-1994").expect("a date");
         assert!((23 * 3600..=25 * 3600).contains(&(end - start)));
-        for bad in [&b"31-apr-2020"[..], b"0-jan-2020", b"1-foo-2020", b"1-jan-2020x", b""] {
+        // As to C, 31 April is 1 May.
+        assert_eq!(search_day(b"31-apr-2020"), search_day(b"1-may-2020"));
+        for bad in [&b"32-apr-2020"[..], b"0-jan-2020", b"1-foo-2020", b"1-jan-2020x", b""] {
             assert_eq!(search_day(bad), None, "{bad:?}");
         }
     }
