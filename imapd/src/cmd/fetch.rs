@@ -7,7 +7,7 @@ use crate::response;
 use crate::response::fetch::{Facts, Plan, Trouble};
 use crate::session::{Flow, Session};
 use libcyrus::base::config::Opt;
-use libcyrus::imap::view::By;
+use libcyrus::imap::view::{By, View};
 use libcyrus::service::signals;
 use libcyrus::util::ids::{ModSeq, MsgNo};
 use std::time::Instant;
@@ -42,6 +42,8 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
         Err(error) => return Ok(failed(session, error, started)),
     };
     announce(session);
+    let form = response::FlagsForm { uid: by == By::Uid, modseq: false };
+    let mut beside = Beside::new(session, &msgnos);
     let folder = super::selected_external_name(session);
     let max_header_lines = u32::try_from(session.imapd.config.int(Opt::Maxheaderlines)).unwrap_or(0);
     let store = std::sync::Arc::clone(&session.imapd.store);
@@ -65,6 +67,7 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
         if plan.needs_only_rows() {
             let mut out = Vec::new();
             for &msgno in &wanted {
+                beside.tell_before(&mut out, view, msgno, form, facts.condstore);
                 response::fetch::row_only(&mut out, view, msgno, &plan, facts);
             }
             session.stream.write(&out);
@@ -76,6 +79,9 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
         };
         for (msgno, record) in &records {
             let Some(selected) = session.selected.as_mut() else { break };
+            let mut out = Vec::new();
+            beside.tell_before(&mut out, &mut selected.view, *msgno, form, facts.condstore);
+            session.stream.write(&out);
             let stream = &mut session.stream;
             match response::fetch::message(stream, &mut selected.view, *msgno, record, &plan, facts) {
                 Ok(()) => {}
@@ -83,7 +89,6 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
             }
         }
     }
-    let form = response::FlagsForm { uid: by == By::Uid, modseq: false };
     response::changes_as(session, by == By::Uid, form);
     if unknown_cte {
         return Ok(Answer::no("Can not process the binary data").with_code("UNKNOWN-CTE").into());
@@ -91,6 +96,34 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
     let answer =
         if fetched || by == By::Uid { Answer::completed() } else { Answer::no("No matching messages") };
     Ok(answer.after(started.elapsed()).into())
+}
+
+/// Changed flags of messages that the FETCH does not name, told where they stand in the order.
+struct Beside(std::vec::IntoIter<MsgNo>);
+
+impl Beside {
+    fn new(session: &Session<'_>, named: &[MsgNo]) -> Self {
+        let untold = session.selected.as_ref().map(|selected| selected.view.untold_beside(named));
+        Self(untold.unwrap_or_default().into_iter())
+    }
+
+    fn tell_before(
+        &mut self,
+        out: &mut Vec<u8>,
+        view: &mut View,
+        msgno: MsgNo,
+        form: response::FlagsForm,
+        condstore: bool,
+    ) {
+        while let Some(&other) = self.0.as_slice().first().filter(|&&other| other < msgno) {
+            self.0.next();
+            if let Some(row) = view.row(other) {
+                let form = response::FlagsForm { modseq: form.modseq || condstore, ..form };
+                response::message_flags(out, other, row, view.keywords(), form);
+            }
+            view.flags_told(other);
+        }
+    }
 }
 
 fn failed(session: &mut Session<'_>, error: libcyrus::store::Error, started: Instant) -> Flow {

@@ -76,6 +76,17 @@ impl View {
         self.row(msgno).is_some_and(|row| row.told_modseq != ModSeq(0) && row.modseq > row.told_modseq)
     }
 
+    /// Messages beside `named` (ascending) whose flags changed since they were told: a FETCH tells
+    /// of them in its own order (C: `index_fetchresponses()`).
+    #[must_use]
+    pub fn untold_beside(&self, named: &[MsgNo]) -> Vec<MsgNo> {
+        if self.told_highestmodseq == self.known.highestmodseq {
+            return Vec::new();
+        }
+        let untold = |msgno: &MsgNo| self.has_untold_flags(*msgno) && named.binary_search(msgno).is_err();
+        (1..=self.exists()).map(MsgNo).filter(untold).collect()
+    }
+
     fn tell_expunges(&mut self, updates: &mut Vec<Update>) {
         let mut told = self.exists_told;
         let mut kept = 0_usize;
