@@ -680,7 +680,16 @@ impl IndexGuard<'_> {
         }
         self.check_writable()?;
         let mut header = self.mailbox_header().clone();
-        let (slot, _) = header.add_flag(name, limit, &self.mailbox.store.settings().initial_flags)?;
+        let added = header.add_flag(name, limit, &self.mailbox.store.settings().initial_flags);
+        if matches!(added, Err(Error::TooManyFlags)) {
+            log::error!(
+                target: "syslog",
+                "IOERROR: out of flags: mailbox=<{}> flag=<{}>",
+                String::from_utf8_lossy(&header.name),
+                String::from_utf8_lossy(name)
+            );
+        }
+        let (slot, _) = added?;
         self.changes.flags_changed(&header);
         self.changes.mailbox_header = Some(header);
         self.changes.dirty = true;
