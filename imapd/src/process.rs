@@ -57,7 +57,7 @@ pub struct Imapd {
     pub tls: Option<tls::Server>,
     /// The line to idled, `None` where idling is off.
     pub idle: Option<Idle>,
-    /// proc/<pid>.
+    /// `proc/<pid>`.
     pub proc: ProcFile,
     /// The quota root of which SELECT warned last, and when.
     pub quota_warned: Option<(Vec<u8>, std::time::Instant)>,

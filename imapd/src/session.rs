@@ -324,7 +324,7 @@ impl<'p> Session<'p> {
         }
     }
 
-    /// Says in proc/<pid> what is being done.
+    /// Says in `proc/<pid>` what is being done.
     pub fn register_command(&mut self, command: &[u8]) {
         let userid = self.user.as_ref().map_or(&[][..], |user| user.auth.userid());
         let mailbox = self.selected.as_ref().map_or(&[][..], |selected| selected.name.as_bytes());

@@ -103,7 +103,7 @@ fn refuse(session: &mut Session<'_>, mechanism: &str, failure: Failure) -> Resul
     Ok(())
 }
 
-/// Copies the dialogue where the directory log/<user> exists.
+/// Copies the dialogue where the directory `log/<user>` exists.
 pub fn start_telemetry(session: &mut Session<'_>, user: &str) {
     let telemetry = Telemetry::open(&session.lmtpd.config, user, &session.id);
     if telemetry.is_some() {

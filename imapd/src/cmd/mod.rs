@@ -1,6 +1,6 @@
 //! One file per command, or per family of commands that share their work.
 //!
-//! A handler gets the session and the typed command. It returns its tagged [`Answer`](crate::reply::Answer);
+//! A handler gets the session and the typed command. It returns its tagged [`Answer`];
 //! the loop tells what changed in the selected mailbox before it, as the command's table row allows.
 
 pub mod acl;

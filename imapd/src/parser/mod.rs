@@ -1,4 +1,4 @@
-//! Bytes to [`Command`](crate::command::Command); no store type is known here.
+//! Bytes to [`Command`]; no store type is known here.
 //!
 //! `lexer` tokens | one file per family of commands. A function gets the lexer behind the
 //! command's name and must end at the line's end; texts of refusals are C's.

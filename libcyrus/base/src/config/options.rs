@@ -71,6 +71,7 @@ macro_rules! options {
         /// Every option of imapd.conf.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u16)]
+        #[allow(rustdoc::broken_intra_doc_links, reason = "the meanings are also plain text for other uses")]
         pub enum Opt {
             $(#[doc = concat!("`", $name, "`: ", $meaning)] $opt,)*
         }
