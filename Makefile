@@ -4,6 +4,7 @@
 #   make install   PREFIX=/usr/local DESTDIR=... LIBEXECDIR= BINDIR= SYSCONFDIR= MANDIR= UNITDIR=
 #   make oracle    unpack Debian's Cyrus 3.6.1 under target/oracle (installs nothing); the live tests compare with it
 #   make live      only the live tests; RECORD=1 writes the oracle's answers anew
+#   make check-guide  the installation guide followed with a real Postfix (root, postfix, curl)
 #   make bench     measure ours beside Cyrus (needs ../shared/bench and root)
 #   make deps      install the Debian packages a build needs (root), or name those that are missing
 
@@ -17,7 +18,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BUILD_TARGET = CARGO_TARGET_DIR=$(TARGET)
 
-.PHONY: all demo check build fmt clippy docs unit live oracle install bench deps deps-live clean
+.PHONY: all demo check check-guide build fmt clippy docs unit live oracle install bench deps deps-live clean
 
 all: deps
 	$(CARGO) build --release --workspace
@@ -65,6 +66,11 @@ oracle:
 install: all
 	PREFIX="$(PREFIX)" LIBEXECDIR="$(LIBEXECDIR)" BINDIR="$(BINDIR)" SYSCONFDIR="$(SYSCONFDIR)" MANDIR="$(MANDIR)" \
 	  UNITDIR="$(UNITDIR)" DESTDIR="$(DESTDIR)" sh scripts/install.sh "$(TARGET)/release"
+
+# Exit status 77 of the script says that something it needs is not there.
+check-guide: all
+	LIBEXECDIR=/bin BINDIR=/bin SYSCONFDIR=/etc MANDIR=/man UNITDIR=/unit PREFIX=/ DESTDIR="$(abspath $(TARGET))/guide" sh scripts/install.sh "$(TARGET)/release" >/dev/null
+	sh tests/guide/run.sh "$(TARGET)/guide/bin"
 
 bench: all
 	sh scripts/bench.sh "$(TARGET)/release"
