@@ -19,7 +19,7 @@ use libcyrus::service::{Connection, signals};
 use libcyrus::store::mailbox::{Location, Mailbox};
 use libcyrus::util::mboxname::{MboxName, Namespace};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The least that `timeout` may be (RFC 3501 5.4).
 const TIMEOUT_MIN_S: i64 = 30 * 60;
@@ -288,15 +288,45 @@ impl<'p> Session<'p> {
                 return Ok(true);
             }
         };
-        match cmd::run(self, &tag, command)? {
+        let started = Instant::now();
+        let goes_on = match cmd::run(self, &tag, command)? {
             Flow::Answer(answer) => {
                 self.tell_changes(row.tell);
                 self.stream.write(&answer.line(&tag));
-                Ok(true)
+                true
             }
-            Flow::Answered => Ok(true),
-            Flow::Logout => Ok(false),
+            Flow::Answered => true,
+            Flow::Logout => false,
+        };
+        self.log_slow_command(&name, started.elapsed());
+        Ok(goes_on)
+    }
+
+    /// The line `cmdtimer` for a command that took at least `commandmintimer` seconds; IDLE is
+    /// meant to take long. Time spent waiting for the network is not told apart.
+    fn log_slow_command(&self, name: &[u8], took: Duration) {
+        let config = &self.imapd.config;
+        let Some(least_s) = config.string(Opt::Commandmintimer) else { return };
+        if name == b"Idle" || took.as_secs_f64() < least_s.trim().parse().unwrap_or(0.0) {
+            return;
         }
+        let userid = self.user.as_ref().map_or(&[][..], |user| user.auth.userid());
+        let mailbox = self.selected.as_ref().map_or(&[][..], |selected| selected.name.as_bytes());
+        let seconds = took.as_secs_f64();
+        log::line(
+            Priority::Notice,
+            "cmdtimer",
+            &[
+                ("sessionid", &self.id),
+                ("userid", &log::printable(userid, 256)),
+                ("command", &log::printable(&name.to_ascii_lowercase(), 64)),
+                ("mailbox", &log::printable(mailbox, 490)),
+                ("cmdtime", &format_args!("{seconds:.6}")),
+                ("nettime", &format_args!("{:.6}", 0.0)),
+                ("total", &format_args!("{seconds:.6}")),
+            ],
+            None,
+        );
     }
 
     /// Tells what changed in the selected mailbox, as far as the command allows.

@@ -239,7 +239,8 @@ fn json(catalog: &Catalog, entry: &MbEntry, location: &Location) -> Result<Value
 /// The directory of the search index in every tier of the mailbox's partition.
 fn tiers(catalog: &Catalog, entry: &MbEntry, userid: &[u8]) -> Result<Map<String, Value>> {
     let partition = String::from_utf8_lossy(entry.partition.as_deref().unwrap_or_default()).into_owned();
-    let inbox = catalog.lookup(&MboxName::user_inbox(userid, catalog.rules()))?;
+    // A deleted user's INBOX is a tombstone that still names its directory.
+    let inbox = catalog.lookup_any(&MboxName::user_inbox(userid, catalog.rules()))?;
     let below = match &inbox.uniqueid {
         Some(id) if !inbox.mbtype.has_legacy_dirs() => {
             [b"user/".to_vec(), libcyrus::util::mboxname::id_dir(id)].concat()

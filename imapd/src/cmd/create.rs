@@ -8,7 +8,8 @@ use crate::session::{Flow, Session};
 use libcyrus::auth::{AuthState, Granted};
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
-use libcyrus::store::lock::{Mode, UserLock};
+use libcyrus::store::lock::{Mode, UserLock, Wait};
+use libcyrus::store::mailbox::{Mailbox, Touch};
 use libcyrus::store::mboxlist::{Actor, Find, MbEntry, MbKind, MbType, NewMailbox, Step};
 use libcyrus::store::quota::{Limit, Quota};
 use libcyrus::store::subs::Subscribe;
@@ -81,9 +82,21 @@ fn try_create(
     };
     if !wanted.special_uses.is_empty() {
         let uses = wanted.special_uses.iter().map(Vec::as_slice).collect::<Vec<_>>();
-        catalog.set_special_uses(&entry, &uses)?;
+        give_special_uses(session, &lock, &entry, &uses)?;
     }
     Ok(entry.uniqueid.unwrap_or_default())
+}
+
+/// Gives a new mailbox its special uses, and counts the annotation in its index as quotas need it.
+fn give_special_uses(session: &Session<'_>, lock: &UserLock, entry: &MbEntry, uses: &[&[u8]]) -> Result<()> {
+    let catalog = &session.imapd.catalog;
+    catalog.set_special_uses(entry, uses)?;
+    let location = catalog.location(entry)?;
+    let owner = entry.name.owner(catalog.rules()).unwrap_or_default();
+    let mut mailbox = Mailbox::open(&session.imapd.store, lock, location, Mode::Shared, Wait::Block)?;
+    let mut index = mailbox.lock_index(lock, Mode::Exclusive)?;
+    index.annotation_changed(None, b"/specialuse", &owner, b"", &uses.join(&b' '), Touch::Silent)?;
+    index.commit().map(drop)
 }
 
 fn wanted(
@@ -302,7 +315,7 @@ fn autocreate_extras(
             continue;
         }
         let given = format!("\\{word}");
-        if let Err(error) = catalog.set_special_uses(entry, &[given.as_bytes()]) {
+        if let Err(error) = give_special_uses(session, lock, entry, &[given.as_bytes()]) {
             let text = format!("failed to set specialuse {given} for {}: {error}", entry.name);
             log::write(Priority::Warning, format_args!("autocreate: {text}"));
         }

@@ -8,6 +8,7 @@ use crate::session::{Flow, Selected, Session};
 use libcyrus::auth::{Granted, Op};
 use libcyrus::base::config::Opt;
 use libcyrus::imap::view::{Access, View};
+use libcyrus::store::Error;
 use libcyrus::store::Resource;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::quota::Limit;
@@ -42,6 +43,10 @@ fn open(
         session.stream.write(b"* OK [CLOSED] Ok\r\n");
     }
     let (mailbox, lock, granted) = opened?;
+    if !matches!(mailbox.location().mbtype.first(), None | Some(b'e')) {
+        // Calendars, address books and scripts are not for IMAP clients.
+        return Err(Error::BadType.into());
+    }
     drop(lock);
     let access = access(&granted, examining);
     let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());

@@ -156,7 +156,8 @@ impl View {
     /// when nothing is left; one that replaces must be allowed whole.
     fn permit(&self, change: &mut FlagChange) -> Result<()> {
         if self.access.examining {
-            return Err(Error::PermissionDenied);
+            // What C says: it takes the index lock for reading and then cannot write.
+            return Err(Error::Internal("mailbox is open for reading only"));
         }
         let deleted = change.system_flags.has(SystemFlags::DELETED);
         let others = change.system_flags.without(SystemFlags::DELETED) != SystemFlags(0)
