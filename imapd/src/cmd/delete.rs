@@ -22,6 +22,12 @@ pub fn delete(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
         // The mailbox is gone either way.
         let _ = session.imapd.catalog.change_subscription(&user.auth, &name, Subscribe::Remove);
     }
+    let is_gone = session.imapd.config.choice(Opt::DeleteMode) == "immediate"
+        || name.is_deleted(session.imapd.catalog.rules());
+    if outcome.is_ok() && is_gone {
+        // Who still has it selected is sent away, as its files are gone (C: mailbox_delete()).
+        libcyrus::service::proc::kill_mailbox(&session.imapd.config, name.as_bytes());
+    }
     super::noop::check(session);
     match outcome {
         Ok(()) => Answer::completed().into(),
