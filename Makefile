@@ -4,7 +4,8 @@
 #   make install   PREFIX=/usr/local DESTDIR=... LIBEXECDIR= BINDIR= SYSCONFDIR= MANDIR= UNITDIR=
 #   make oracle    unpack Debian's Cyrus 3.6.1 under target/oracle (installs nothing); the live tests compare with it
 #   make live      only the live tests; RECORD=1 writes the oracle's answers anew
-#   make check-guide  the installation guide followed with a real Postfix (root, postfix, curl)
+#   make check-guide storm  the installation guide followed with a real Postfix (root, postfix, curl)
+#   make storm    200 times kill -9 under load, then both makes of servers on one spool for a minute (root, oracle installed)
 #   make bench     measure ours beside Cyrus (needs ../shared/bench and root)
 #   make deps      install the Debian packages a build needs (root), or name those that are missing
 
@@ -71,6 +72,11 @@ install: all
 check-guide: all
 	LIBEXECDIR=/bin BINDIR=/bin SYSCONFDIR=/etc MANDIR=/man UNITDIR=/unit PREFIX=/ DESTDIR="$(abspath $(TARGET))/guide" sh scripts/install.sh "$(TARGET)/release" >/dev/null
 	sh tests/guide/run.sh "$(TARGET)/guide/bin"
+
+storm: all
+	LIBEXECDIR=/bin BINDIR=/bin SYSCONFDIR=/etc MANDIR=/man UNITDIR=/unit PREFIX=/ DESTDIR="$(abspath $(TARGET))/guide" sh scripts/install.sh "$(TARGET)/release" >/dev/null
+	tests/storm/storm.py kill "$(TARGET)/guide/bin" 200
+	tests/storm/storm.py mixed "$(TARGET)/guide/bin" 60
 
 bench: all
 	sh scripts/bench.sh "$(TARGET)/release"

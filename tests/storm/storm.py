@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Load on private servers, with kill -9 or with both makes side by side; then all that was acknowledged must be there once.
+
+    storm.py kill  BINDIR N          N times kill -9 of a random process (each 25th time: of all), then count and check
+    storm.py mixed BINDIR SECONDS    our imapd and lmtpd beside the C ones on the same mailboxes, under MASTER_BINDIR's
+                                     master (environment; default BINDIR)
+
+BINDIR is as `make install` fills it; the C programs come from ORACLE_BINDIR (default /usr/lib/cyrus/bin) and judge the
+result: `reconstruct -n -G` must print nothing but names, `quota -f -n -q` nothing. Needs root and the user cyrus.
+Everything is below a directory of its own and listens on free loopback ports; only processes started here are ended.
+"""
+import collections
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+USERS = (b"u1", b"u2", b"u3")
+ORACLE = os.environ.get("ORACLE_BINDIR", "/usr/lib/cyrus/bin")
+
+IMAPD_CONF = """configdirectory: {dir}/conf
+defaultpartition: default
+partition-default: {dir}/spool
+admins: cyrus
+allowplaintext: yes
+sasl_pwcheck_method: alwaystrue
+sasl_mech_list: PLAIN LOGIN
+hashimapspool: yes
+altnamespace: no
+unixhierarchysep: no
+lmtpsocket: {dir}/sock/lmtp
+idlesocket: {dir}/sock/idle
+"""
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Instance:
+    """A private spool with its servers. `makes` maps a letter to (directory of programs, IMAP port, LMTP port)."""
+
+    def __init__(self, master, makes, idled):
+        self.dir = tempfile.mkdtemp(prefix="cyrus-storm-")
+        self.master = master
+        self.makes = makes
+        for part in "conf conf/db conf/socket conf/proc conf/log conf/msg conf/lock spool sock".split():
+            os.makedirs(f"{self.dir}/{part}")
+        conf = f"{self.dir}/imapd.conf"
+        with open(conf, "w") as file:
+            file.write(IMAPD_CONF.format(dir=self.dir))
+        services = "".join(
+            f' imap{k} cmd="{bins}/imapd -C {conf}" listen="127.0.0.1:{imap}" prefork=2\n'
+            f' lmtp{k} cmd="{bins}/lmtpd -a -C {conf}" listen="127.0.0.1:{lmtp}" prefork=1\n'
+            for k, (bins, imap, lmtp) in makes.items())
+        with open(f"{self.dir}/cyrus.conf", "w") as file:
+            file.write(f'START {{\n recover cmd="{master}/ctl_cyrusdb -C {conf} -r"\n}}\nSERVICES {{\n{services}}}\n'
+                       f'EVENTS {{\n}}\nDAEMON {{\n idled cmd="{idled}/idled -C {conf}"\n}}\n')
+        subprocess.run(["chown", "-R", "cyrus:mail", self.dir], check=True)
+        os.chmod(self.dir, 0o755)
+
+    def start(self):
+        if os.path.exists(f"{self.dir}/master.pid"):
+            os.unlink(f"{self.dir}/master.pid")
+        subprocess.run([f"{self.master}/master", "-d", "-C", f"{self.dir}/imapd.conf", "-M", f"{self.dir}/cyrus.conf",
+                        "-p", f"{self.dir}/master.pid"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                for _, imap, lmtp in self.makes.values():
+                    socket.create_connection(("127.0.0.1", imap)).close()
+                    socket.create_connection(("127.0.0.1", lmtp)).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise SystemExit("storm: the servers do not come up")
+                time.sleep(0.05)
+
+    def master_pid(self):
+        with open(f"{self.dir}/master.pid") as file:
+            return int(file.read())
+
+    def children(self):
+        """Pids and program names of what our master started, by the process group it leads."""
+        found = []
+        master = self.master_pid()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat") as file:
+                    parent = int(file.read().rsplit(")", 1)[1].split()[1])
+                if parent == master:
+                    found.append((int(pid), os.path.basename(os.readlink(f"/proc/{pid}/exe"))))
+            except (OSError, ValueError):
+                pass
+        return found
+
+    def stop(self):
+        try:
+            os.kill(self.master_pid(), signal.SIGTERM)
+        except (OSError, ValueError):
+            pass
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and os.path.exists(f"/proc/{self.master_pid()}"):
+            time.sleep(0.1)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def judge(self):
+        """What the C tools have to say; true when that is nothing."""
+        fine = True
+        for tool in (["reconstruct", "-n", "-G"], ["quota", "-f", "-n", "-q"]):
+            command = ["setpriv", "--reuid", "cyrus", "--regid", "mail", "--clear-groups", f"{ORACLE}/{tool[0]}",
+                       "-C", f"{self.dir}/imapd.conf", *tool[1:]]
+            run = subprocess.run(command, capture_output=True, text=True)
+            lines = [line for line in (run.stdout + run.stderr).splitlines() if not line.startswith("user.") or " " in line]
+            print(f"{' '.join(tool)}: exit {run.returncode}, {len(lines)} complaints", *lines[:10], sep="\n  ")
+            fine &= run.returncode == 0 and not lines
+        return fine
+
+
+class Imap:
+    def __init__(self, user, port):
+        self.file = socket.create_connection(("127.0.0.1", port), timeout=20).makefile("rwb")
+        self.file.readline()
+        self.count = 0
+        if not self.ok(b"LOGIN " + user + b" x"):
+            raise OSError("login refused")
+
+    def ok(self, command, seen=None):
+        self.count += 1
+        tag = b"t%d " % self.count
+        self.file.write(tag + command + b"\r\n")
+        self.file.flush()
+        while True:
+            line = self.file.readline()
+            if not line:
+                raise EOFError
+            if line.startswith(tag):
+                return line[len(tag):].startswith(b"OK")
+            if seen is not None:
+                seen.append(line)
+
+
+class Load:
+    """Clients that append, flag, copy, expunge and deliver until told to stop."""
+
+    def __init__(self, instance):
+        self.acknowledged = collections.defaultdict(list)
+        self.broken = collections.Counter()
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=work, args=(user, port, tag))
+                        for user in USERS for letter, (_, imap, lmtp) in instance.makes.items()
+                        for work, port, tag in ((self.append, imap, letter.encode()), (self.deliver, lmtp, b"l" + letter.encode()))]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+
+    @staticmethod
+    def message(subject):
+        return (b"From: a@b\r\nSubject: %s\r\nMessage-ID: <%s@x>\r\nDate: Mon, 1 Jan 2024 10:00:00 +0000\r\n\r\nx\r\n"
+                % (subject, subject)) + b"line of text\r\n" * random.randrange(60)
+
+    def append(self, user, port, tag):
+        n = 0
+        while not self.stop.is_set():
+            try:
+                imap = Imap(user, port)
+                imap.ok(b"SELECT INBOX")
+                while not self.stop.is_set():
+                    n += 1
+                    subject = b"%s-%s-%d" % (tag, user, n)
+                    text = self.message(subject)
+                    if imap.ok(b"APPEND INBOX (\\Seen) {%d+}\r\n%s" % (len(text), text)):
+                        self.acknowledged[user].append(subject)
+                    if n % 5 == 0:
+                        imap.ok(b"STORE * +FLAGS (\\Flagged k%d)" % (n % 7))
+                    if n % 9 == 0:
+                        imap.ok(b"COPY 1:3 INBOX.sub")
+                        imap.ok(b"SEARCH UNSEEN")
+                    if n % 17 == 0:
+                        imap.ok(b"UID FETCH 1:* FLAGS")
+                    if n % 40 == 0:
+                        for command in (b"SELECT INBOX.sub", b"STORE 1:* +FLAGS (\\Deleted)", b"EXPUNGE", b"SELECT INBOX"):
+                            imap.ok(command)
+            except (OSError, EOFError):
+                self.broken[tag] += 1
+                time.sleep(0.02)
+
+    def deliver(self, user, port, tag):
+        n = 0
+        while not self.stop.is_set():
+            try:
+                file = socket.create_connection(("127.0.0.1", port), timeout=20).makefile("rwb")
+                file.readline()
+
+                def reply(command):
+                    file.write(command + b"\r\n")
+                    file.flush()
+                    while True:
+                        line = file.readline()
+                        if not line:
+                            raise EOFError
+                        if line[3:4] != b"-":
+                            return line
+
+                reply(b"LHLO client")
+                while not self.stop.is_set():
+                    n += 1
+                    subject = b"%s-%s-%d" % (tag, user, n)
+                    reply(b"MAIL FROM:<a@b>")
+                    reply(b"RCPT TO:<" + user + b">")
+                    if reply(b"DATA").startswith(b"354") and reply(self.message(subject) + b".").startswith(b"250"):
+                        self.acknowledged[user].append(subject)
+            except (OSError, EOFError):
+                self.broken[tag] += 1
+                time.sleep(0.02)
+
+    def count(self, port):
+        """True when each acknowledged message is there once."""
+        total = lost = twice = 0
+        for user in USERS:
+            seen = []
+            imap = Imap(user, port)
+            imap.ok(b"EXAMINE INBOX")
+            imap.ok(b"FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]", seen)
+            there = collections.Counter(line[9:].strip() for line in seen if line.startswith(b"Subject: "))
+            total += len(self.acknowledged[user])
+            lost += sum(there[subject] == 0 for subject in self.acknowledged[user])
+            twice += sum(there[subject] > 1 for subject in self.acknowledged[user])
+        print(f"acknowledged {total}, lost {lost}, there twice {twice}; broken sessions {dict(self.broken)}")
+        return total > 0 and lost == 0 and twice == 0
+
+
+def kill(instance, times):
+    """kill -9 of one process, or of all of them, so many times."""
+    kinds = collections.Counter()
+    done = 0
+    while done < times:
+        time.sleep(random.uniform(0.02, 0.35))
+        children = instance.children()
+        everything = done % 25 == 24
+        victims = children + [(instance.master_pid(), "master")] if everything else random.sample(children, min(1, len(children)))
+        for pid, name in victims:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                kinds[name] += 1
+            except OSError:
+                pass
+        done += bool(victims)
+        if everything:
+            time.sleep(0.3)
+            instance.start()
+    print(f"kill -9 {done} times: {dict(kinds)}")
+
+
+def main():
+    mode, bins, amount = sys.argv[1], os.path.abspath(sys.argv[2]), int(sys.argv[3])
+    ports = free_ports(4)
+    makes = {"r": (bins, *ports[:2])}
+    if mode == "mixed":
+        makes["c"] = (ORACLE, *ports[2:])
+    instance = Instance(os.environ.get("MASTER_BINDIR", bins), makes, bins)
+    try:
+        instance.start()
+        admin = Imap(b"cyrus", ports[0])
+        for user in USERS:
+            if not (admin.ok(b"CREATE user." + user) and admin.ok(b"CREATE user." + user + b".sub")):
+                raise SystemExit("storm: CREATE refused")
+        load = Load(instance)
+        if mode == "kill":
+            kill(instance, amount)
+        else:
+            time.sleep(amount)
+        load.end()
+        fine = load.count(ports[0])
+        fine &= instance.judge()
+    finally:
+        instance.stop()
+    sys.exit(0 if fine else 1)
+
+
+if __name__ == "__main__":
+    main()
