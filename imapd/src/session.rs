@@ -142,6 +142,7 @@ impl<'p> Session<'p> {
     /// A session on a fresh connection.
     pub fn new(imapd: &'p mut Imapd, connection: Connection) -> Self {
         let id = imapd.ids.next_id();
+        imapd.catalog.audit_as(&id);
         let mut stream = Stream::new(connection.fd);
         stream.set_timeout(Some(timeout(imapd)));
         Self {

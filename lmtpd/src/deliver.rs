@@ -66,6 +66,7 @@ pub fn deliver(
     sender: &Sender,
     recipients: &[Recipient],
 ) -> Report {
+    lmtpd.catalog.audit_as(session);
     let settings = &lmtpd.settings;
     let asked = spooled.notes.internaldate.as_deref().and_then(parse_rfc5322);
     let octets = i64::from(spooled.staged.parsed().size);

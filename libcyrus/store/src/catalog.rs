@@ -29,6 +29,8 @@ pub struct Catalog {
     deny_missing_at: AtomicI64,
     stamp: Option<u32>,
     list_file: Option<PathBuf>,
+    /// The session that is served, when its changes are to be in the audit log.
+    auditor: Mutex<Option<String>>,
 }
 
 /// A database with a place of its own in the configuration.
@@ -70,7 +72,19 @@ impl Catalog {
             deny_missing_at: AtomicI64::new(0),
             stamp,
             list_file: None,
+            auditor: Mutex::default(),
         }
+    }
+
+    /// From now on changes are logged as those of this session, if `auditlog` is on.
+    pub fn audit_as(&self, session: &str) {
+        let session = self.config.switch(Opt::Auditlog).then(|| session.to_owned());
+        *self.auditor.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+
+    /// The session whose changes are logged; none when nothing is to be logged.
+    pub(crate) fn auditor(&self) -> Option<String> {
+        self.auditor.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The same with another file for mailboxes.db.

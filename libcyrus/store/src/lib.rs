@@ -10,6 +10,7 @@
 
 pub mod annotate;
 pub mod append;
+mod audit;
 pub mod catalog;
 mod context;
 pub mod conversations;

@@ -279,6 +279,11 @@ impl IndexGuard<'_> {
             self.mailbox.header_inode = 0; // re-read (and its inode noted) at the next index lock
         }
         let conversations = self.keep_conversations()?;
+        let audited = self.mailbox.audited();
+        let audit = match &audited {
+            Some(_) => self.audit_changes(self.changes.records.values().cloned().collect(), stored)?,
+            None => Vec::new(),
+        };
         self.write_records()?;
         for observer in store.observers() {
             observer.commits(&self.mailbox.header, &self.changes.header)?;
@@ -302,6 +307,14 @@ impl IndexGuard<'_> {
             );
         }
 
+        if let Some((session, uniqueid)) = &audited {
+            crate::audit::tell(self.mailbox, session, uniqueid, &audit);
+            if self.changes.modseq_dirty {
+                let (header, name) = (&self.changes.header, self.mailbox.location.name.as_bytes());
+                let (highest, deleted) = (header.highestmodseq.0, header.deletedmodseq.0);
+                cyrus_base::log::audit_modseq(session, name, uniqueid, highest, deleted);
+            }
+        }
         changed.changed = true;
         changed.highestmodseq = self.changes.header.highestmodseq;
         changed.appended = self.changes.header.num_records.saturating_sub(stored);

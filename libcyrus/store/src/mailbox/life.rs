@@ -99,6 +99,10 @@ impl Mailbox {
         drop(file);
         let mut mailbox = Self::with_lock(store, location, lock)?;
         mailbox.lock_index(user, Mode::Shared)?.abort();
+        if let Some((session, uniqueid)) = mailbox.audited() {
+            let name = mailbox.location.name.as_bytes();
+            cyrus_base::log::audit_create(&session, name, &uniqueid, uidvalidity.0);
+        }
         Ok(mailbox)
     }
 
@@ -134,6 +138,9 @@ impl Mailbox {
             Priority::Notice,
             format_args!("Deleted mailbox {}", String::from_utf8_lossy(self.location.name.as_bytes())),
         );
+        if let Some((session, uniqueid)) = self.audited() {
+            cyrus_base::log::audit_delete(&session, self.location.name.as_bytes(), &uniqueid);
+        }
         let (store, location) = (Arc::clone(&self.store), self.location.clone());
         drop(self);
         remove_if_last(&store, location)
@@ -200,6 +207,14 @@ impl Mailbox {
             header.quotaroot = quotaroot;
         })?;
         guard.commit()?;
+        if let Some((session, uniqueid)) = moved.audited() {
+            let (old, new) = (from.name.as_bytes(), to.name.as_bytes());
+            cyrus_base::log::audit_rename(&session, old, new, &uniqueid);
+            if from.name == to.name {
+                let (old, new) = (&from.partition, &to.partition);
+                cyrus_base::log::audit_partitionmove(&session, to.name.as_bytes(), &uniqueid, old, new);
+            }
+        }
         Ok(Renamed::Copied)
     }
 

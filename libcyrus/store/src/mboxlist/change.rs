@@ -135,6 +135,7 @@ impl ListChange<'_> {
                 }
             }
         }
+        self.catalog.audit_acl(old.as_ref(), entry);
         let mut entry = entry.clone();
         entry.mtime = u64::try_from(UnixTime::now().0).unwrap_or(0);
         self.store(&name_key(&dbname), &entry.name_value())?;
