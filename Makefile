@@ -19,7 +19,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BUILD_TARGET = CARGO_TARGET_DIR=$(TARGET)
 
-.PHONY: all demo check check-guide build fmt clippy docs unit live oracle install bench deps deps-live clean
+.PHONY: all demo check check-guide storm build fmt clippy docs unit live oracle install bench deps deps-live clean
 
 all: deps
 	$(CARGO) build --release --workspace

@@ -11,6 +11,7 @@ use libcyrus::imap::view::{Access, View};
 use libcyrus::store::Error;
 use libcyrus::store::Resource;
 use libcyrus::store::lock::Mode;
+use libcyrus::store::mboxlist::MbKind;
 use libcyrus::store::quota::Limit;
 use libcyrus::util::acl::Rights;
 use libcyrus::util::mboxname::MboxName;
@@ -38,15 +39,12 @@ fn open(
     }
     let was_selected = super::close::leave_for_another(session);
     let name = session.internal_name(external);
-    let opened = session.open_mailbox(&name, Op::Read, Mode::Shared);
+    let opened =
+        refuse_foreign(session, &name).and_then(|()| session.open_mailbox(&name, Op::Read, Mode::Shared));
     if was_selected {
         session.stream.write(b"* OK [CLOSED] Ok\r\n");
     }
     let (mailbox, lock, granted) = opened?;
-    if !matches!(mailbox.location().mbtype.first(), None | Some(b'e')) {
-        // Calendars, address books and scripts are not for IMAP clients.
-        return Err(Error::BadType.into());
-    }
     drop(lock);
     let access = access(&granted, examining);
     let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
@@ -107,6 +105,14 @@ fn warn_about_quota(session: &mut Session<'_>, root: Option<Vec<u8>>) {
 
 /// C: in `warn_about_quota()`
 const WARN_EVERY: Duration = Duration::from_secs(600);
+
+/// Calendars, address books and scripts are not for IMAP clients; who may see one is told so, whatever
+/// other rights are missing, as C does.
+fn refuse_foreign(session: &Session<'_>, name: &MboxName) -> Result<(), Answer> {
+    let Ok(found) = session.find(name) else { return Ok(()) };
+    let is_visible = session.authorize(Op::Lookup, &found).is_ok();
+    if is_visible && found.entry.mbtype.kind != MbKind::Email { Err(Error::BadType.into()) } else { Ok(()) }
+}
 
 /// What a SELECT tells, in C's order (C: `index_select()`).
 fn tell(session: &mut Session<'_>) {
