@@ -35,6 +35,7 @@ const TOKENS: &[(&str, When)] = &[
     ("LIST-EXTENDED", When::LoggedIn),      // RFC 5258
     ("LIST-MYRIGHTS", When::LoggedIn),      // RFC 8440
     ("LIST-STATUS", When::LoggedIn),        // RFC 5819
+    ("METADATA", When::LoggedIn),           // RFC 5464
     ("MOVE", When::LoggedIn),               // RFC 6851
     ("MULTIAPPEND", When::LoggedIn),        // RFC 3502
     ("NAMESPACE", When::LoggedIn),          // RFC 2342

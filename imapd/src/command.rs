@@ -40,6 +40,7 @@ pub enum Command {
     Expunge { ids: Option<Sequence> },
     Fetch { ids: Ids, request: FetchRequest },
     GetAcl { mailbox: Vec<u8> },
+    GetMetadata { mailboxes: Vec<Vec<u8>>, entries: Vec<MetadataName>, options: MetadataOptions },
     GetQuota { root: Vec<u8> },
     GetQuotaRoot { mailbox: Vec<u8> },
     Id { parameters: Vec<(Vec<u8>, Option<Vec<u8>>)> },
@@ -57,6 +58,7 @@ pub enum Command {
     Search { by: Numbering, program: SearchProgram },
     Select { mailbox: Vec<u8>, options: SelectOptions },
     SetAcl { mailbox: Vec<u8>, identifier: Vec<u8>, rights: Vec<u8> },
+    SetMetadata { mailbox: Vec<u8>, entries: Vec<(MetadataName, Option<Vec<u8>>)> },
     SetQuota { root: Vec<u8>, limits: Vec<(Vec<u8>, i64)> },
     StartTls,
     Status { mailbox: Vec<u8>, items: Vec<StatusItem> },
@@ -64,6 +66,36 @@ pub enum Command {
     Subscribe { mailbox: Vec<u8> },
     Unselect,
     Unsubscribe { mailbox: Vec<u8> },
+}
+
+/// The name of a metadata entry (RFC 5464 3.2), in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataName {
+    /// What stands behind `/shared` or `/private`.
+    pub entry: Vec<u8>,
+    /// Whether it is below `/shared`.
+    pub is_shared: bool,
+}
+
+/// Options of GETMETADATA (RFC 5464 4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MetadataOptions {
+    /// MAXSIZE
+    pub max_size: Option<u64>,
+    /// DEPTH
+    pub depth: MetadataDepth,
+}
+
+/// How far below the named entries GETMETADATA looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MetadataDepth {
+    /// The entries only.
+    #[default]
+    Zero,
+    /// One level below, too.
+    One,
+    /// All levels below, too.
+    Infinity,
 }
 
 /// What the answer of SEARCH counts in.
@@ -423,6 +455,7 @@ pub static COMMANDS: &[Row] = {
         row("Expunge", Selected, All, |l, _| parser::bare(l, Command::Expunge { ids: None })),
         row("Fetch", Selected, NoExpunge, parser::fetch::parse),
         row("Getacl", Authenticated, Nothing, parser::acl::get),
+        row("Getmetadata", Authenticated, Nothing, parser::metadata::get),
         row("Getquota", Authenticated, Nothing, parser::quota::get),
         row("Getquotaroot", Authenticated, Nothing, parser::quota::get_root),
         row("Id", Any, Nothing, parser::auth::id),
@@ -442,6 +475,7 @@ pub static COMMANDS: &[Row] = {
         row("Search", Selected, NoExpunge, parser::search::parse),
         row("Select", Authenticated, Nothing, parser::mailbox::select),
         row("Setacl", Authenticated, Nothing, parser::acl::set),
+        row("Setmetadata", Authenticated, Nothing, parser::metadata::set),
         row("Setquota", Authenticated, Nothing, parser::quota::set),
         row("Starttls", Any, Nothing, |l, _| parser::bare(l, Command::StartTls)),
         row("Status", Authenticated, Nothing, parser::status::parse),

@@ -151,6 +151,26 @@ fn check_special_uses(session: &Session<'_>, userid: &[u8], uses: &[Vec<u8>]) ->
     Ok(checked)
 }
 
+/// The canonical form of a list of uses; those in `current` are the mailbox's already.
+///
+/// # Errors
+/// `BadAnnotationEntry`, `SpecialUse`.
+pub(super) fn special_use_value(
+    session: &Session<'_>,
+    userid: &[u8],
+    text: &[u8],
+    current: &[u8],
+) -> Result<Vec<u8>> {
+    let words = |text: &[u8]| text.split(u8::is_ascii_whitespace).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let current = words(current);
+    let (kept, new): (Vec<_>, Vec<_>) =
+        words(text).into_iter().partition(|word| current.iter().any(|each| each.eq_ignore_ascii_case(word)));
+    let mut uses = kept;
+    uses.extend(check_special_uses(session, userid, &new)?);
+    uses.retain(|word| !word.is_empty());
+    Ok(uses.join(&b' '))
+}
+
 /// Makes the mailboxes that are missing between the nearest existing one and the new one.
 fn create_ancestors(
     session: &Session<'_>,

@@ -18,6 +18,7 @@ pub mod idle;
 pub mod list;
 pub mod login;
 pub mod lsub;
+pub mod metadata;
 pub mod namespace;
 pub mod noop;
 pub mod quota;
@@ -59,6 +60,9 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Expunge { ids } => Ok(expunge::expunge(session, ids.as_ref())),
         Command::Fetch { ids, request } => fetch::fetch(session, &ids, &request),
         Command::GetAcl { mailbox } => Ok(acl::get(session, &mailbox)),
+        Command::GetMetadata { mailboxes, entries, options } => {
+            Ok(metadata::get(session, &mailboxes, &entries, &options))
+        }
         Command::GetQuota { root } => Ok(quota::get(session, &root)),
         Command::GetQuotaRoot { mailbox } => Ok(quota::get_root(session, &mailbox)),
         Command::Id { parameters } => Ok(id::id(session, &parameters)),
@@ -79,6 +83,7 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::SetAcl { mailbox, identifier, rights } => {
             Ok(acl::set(session, &mailbox, &identifier, &rights))
         }
+        Command::SetMetadata { mailbox, entries } => Ok(metadata::set(session, &mailbox, &entries)),
         Command::SetQuota { root, limits } => Ok(quota::set(session, tag, &root, &limits)),
         Command::StartTls => starttls::starttls(session, tag),
         Command::Status { mailbox, items } => Ok(status::status(session, &mailbox, &items)),

@@ -11,6 +11,7 @@ pub mod lexer;
 pub mod list;
 pub mod mailbox;
 pub mod messages;
+pub mod metadata;
 pub mod quota;
 pub mod search;
 pub mod status;
