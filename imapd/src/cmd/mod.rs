@@ -22,6 +22,7 @@ pub mod metadata;
 pub mod namespace;
 pub mod noop;
 pub mod quota;
+pub mod reconstruct;
 pub mod rename;
 pub mod search;
 pub mod select;
@@ -75,6 +76,9 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Move { ids, mailbox } => Ok(copy::move_(session, &ids, &mailbox)),
         Command::MyRights { mailbox } => Ok(acl::my_rights(session, &mailbox)),
         Command::Namespace => Ok(namespace::namespace(session)),
+        Command::Reconstruct { mailbox, recursive } => {
+            Ok(reconstruct::reconstruct(session, &mailbox, recursive))
+        }
         Command::Rename { from, to, partition } => {
             Ok(rename::rename(session, &from, &to, partition.as_deref()))
         }

@@ -114,6 +114,21 @@ fn subscription(lexer: &mut Lexer<'_>, name: &str) -> Result<Vec<u8>, Bad> {
     }
 }
 
+/// `RECONSTRUCT mailbox [RECURSIVE]`
+///
+/// # Errors
+/// A missing, malformed or extra argument.
+pub fn reconstruct(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
+    lexer.space()?;
+    let mailbox = lexer.argument()?;
+    let recursive = lexer.eat(b' ')?;
+    if recursive && !lexer.word()?.eq_ignore_ascii_case(b"recursive") {
+        return Err(Bad::Extra);
+    }
+    lexer.end()?;
+    Ok(Command::Reconstruct { mailbox, recursive })
+}
+
 /// `RENAME from to [partition]`
 ///
 /// # Errors
