@@ -235,7 +235,7 @@ options! {
     NotYet ClientBind "client_bind" Switch(false) "3.0.0" [] "bind outgoing connections to an own address";
     NotYet ClientBindName "client_bind_name" Str(None) "3.0.0" [] "address or name to bind outgoing connections to";
     NotYet ClientTimeout "client_timeout" Duration(Some("10s"), b's') "3.1.8" [] "connect timeout for outgoing connections";
-    NotYet Commandmintimer "commandmintimer" Str(None) "2.4.0" [] "log commands slower than this many seconds";
+    Yes Commandmintimer "commandmintimer" Str(None) "2.4.0" [] "log commands slower than this many seconds";
     Yes Configdirectory "configdirectory" Str(None) "2.3.17" [] "top directory of databases and state; required";
     NotYet Createonpost "createonpost" Switch(false) "2.5.0" ["2.5.0" AutocreatePost] "old name of autocreate_post";
     Yes Conversations "conversations" Switch(false) "3.0.0" [] "keep conversation databases and per-user counters";
