@@ -122,6 +122,7 @@ echo 'createmailbox user/example@localhost' | ours >"$dir/cyradm.out" 2>&1 || fa
 say "cyradm: $(cat "$dir/cyradm.out")"
 echo 'listmailbox' | ours | grep -q 'user/example' || fail "user/example is not listed"
 printf '%s\n' 'createmailbox user/example/work@localhost' 'setacl user/example/work@localhost anyone p' \
+  'createmailbox user/example/closed@localhost' \
   'createmailbox user/full@localhost' 'setquota user/full@localhost STORAGE 2' | ours >"$dir/cyradm.out" 2>&1 ||
   fail "cyradm: $(cat "$dir/cyradm.out")"
 if perl -MCyrus::IMAP::Shell -e 1 2>/dev/null; then
@@ -155,6 +156,7 @@ wait_for "the guide's mail" logged 'to=<example@localhost>.*status=sent (250'
 shown 'to=<example@localhost>'
 printf 'Subject: plus\n\nto a folder\n' | sendmail hello@localhost example+work@localhost || fail "sendmail -C"
 printf 'Subject: minus\n\nto no folder\n' | sendmail hello@localhost example+none@localhost || fail "sendmail -C"
+printf 'Subject: no right\n\nto a folder nobody may post to\n' | sendmail hello@localhost example+closed@localhost || fail "sendmail -C"
 printf 'Subject: lost\n\nto nobody\n' | sendmail example@localhost ghost@localhost || fail "sendmail -C"
 # The mail that goes over the quota is still taken (lmtp_strict_quota is off), the next one is not.
 probe send "$smtp" hello@localhost full@localhost big 9000 || fail "SMTP"
@@ -162,19 +164,23 @@ wait_for "the mail that fills the quota" logged 'to=<full@localhost>.*status=sen
 probe send "$smtp" hello@localhost full@localhost later 100 || fail "SMTP"
 wait_for "plus addressing" logged 'to=<example+work@localhost>.*status=sent'
 wait_for "plus addressing without a folder" logged 'to=<example+none@localhost>.*status=sent'
+wait_for "plus addressing without the right" logged 'to=<example+closed@localhost>.*status=sent'
 wait_for "the ghost's bounce" logged 'to=<ghost@localhost>.*status=bounced.*550.*in reply to RCPT TO'
 shown 'to=<ghost@localhost>'
 wait_for "the deferral" logged 'to=<full@localhost>.*status=deferred.*452'
 shown 'to=<full@localhost>'
 on_disk() { find "$dir/spool" -name '[1-9]*.' | grep -c .; }
 at_least() { [ "$(on_disk)" -ge "$1" ]; }
-wait_for "five files on disk" at_least 5
+wait_for "six files on disk" at_least 6
 find "$dir/spool" -name '[1-9]*.' | sort | sed "s#^$dir#guide: on disk: DIR#"
 one=$(find "$dir/spool" -name '1.' | sort | xargs grep -l 'Hello world!') || fail "no file 1. with the guide's mail"
 [ "$(printf '%s\n' "$one" | grep -c .)" = 1 ] || fail "the guide's mail is in several files: $one"
 
+box=$("$bin/mbpath" -C "$dir/imapd.conf" user/example) || fail "mbpath"
+[ "$one" = "$box/1." ] || fail "mbpath says $box, the mail is $one"
+
 # 8. Read back by all sorts of clients.
-probe read "$imap" example mypassword INBOX 3 'Hello world!' 'Subject: minus' 'Undelivered Mail' || fail "imaplib, INBOX"
+probe read "$imap" example mypassword INBOX 4 'Hello world!' 'Subject: minus' 'Subject: no right' 'Undelivered Mail' || fail "imaplib, INBOX"
 probe read "$imap" example mypassword work 1 'Subject: plus' || fail "imaplib, work"
 probe refused "$imap" example wrong || fail "a wrong password got in"
 curl -sS --user example:mypassword "imap://127.0.0.1:$imap/INBOX;UID=1" | grep -q 'Hello world!' || fail "curl imap://"
@@ -187,7 +193,7 @@ if [ -n "$imtest" ]; then
   for how in "-m login" '-t ""'; do
     eval "timeout 20 \"$imtest\" $how -u example -a example -w mypassword -p $imap -f \"$dir/imtest.in\" 127.0.0.1" \
       >"$dir/imtest.out" 2>&1 </dev/null || true
-    grep -q '^\* 3 EXISTS' "$dir/imtest.out" || fail "imtest $how: $(cat "$dir/imtest.out")"
+    grep -q '^\* 4 EXISTS' "$dir/imtest.out" || fail "imtest $how: $(cat "$dir/imtest.out")"
     say "imtest $how: $(grep -E 'EXISTS|^Security|TLS connection' "$dir/imtest.out" | tr -d '\r' | tr '\n' ' ')"
   done
 fi
@@ -209,7 +215,7 @@ probe refused "$imap" example mypassword || fail "got in without saslauthd"
 end "$(pid_in "$dir/master.pid")" || fail "master did not end"
 sed -i 's/^sasl_pwcheck_method:.*/sasl_pwcheck_method: auxprop/' "$dir/imapd.conf"
 start
-probe read "$imap" example mypassword INBOX 3 'Hello world!' || fail "imaplib with auxprop"
+probe read "$imap" example mypassword INBOX 4 'Hello world!' || fail "imaplib with auxprop"
 say "auxprop: the same after a restart without saslauthd"
 
 # 11. Nothing was left in disorder.
