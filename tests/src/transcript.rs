@@ -169,7 +169,6 @@ pub const LACKING: &[&str] = &[
     "CATENATE",
     "ESORT",
     "MAILBOX-REFERRALS",
-    "METADATA",
     "PREVIEW",
     "QRESYNC",
     "SEARCH=FUZZY",

@@ -5,6 +5,8 @@ use crate::mailboxes::Found;
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
 use libcyrus::auth::Op;
+use libcyrus::base::log::{self, Priority};
+use libcyrus::service::msgfile::MsgFile;
 use libcyrus::store::annotate::Scope;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{IndexHeader, MailboxOptions, Touch};
@@ -22,6 +24,7 @@ use std::ops::ControlFlow;
 enum Source {
     AnnotSize,
     Database,
+    File(MsgFile),
     FolderModSeq,
     LastPop,
     Option(u32),
@@ -106,7 +109,9 @@ const MAILBOX: &[Entry] = &[
 const SERVER: &[Entry] = &[
     ("/admin", Kind::String, Sides::SharedAdmin, Source::Database),
     ("/comment", Kind::String, Sides::BothAdmin, Source::Database),
+    ("/motd", Kind::String, Sides::SharedAdmin, Source::File(MsgFile::Motd)),
     ("/vendor/cmu/cyrus-imapd/expire", Kind::Number, Sides::SharedAdmin, Source::Database),
+    ("/vendor/cmu/cyrus-imapd/shutdown", Kind::String, Sides::SharedAdmin, Source::File(MsgFile::Shutdown)),
     ("/vendor/cmu/cyrus-imapd/squat", Kind::Boolean, Sides::SharedAdmin, Source::Database),
 ];
 
@@ -200,7 +205,9 @@ fn collect(
     }
     if mailbox.is_empty() {
         for (entry, pattern) in plan(SERVER, &patterns) {
-            if entry.is_none_or(|(_, _, _, source)| source == Source::Database) {
+            if let Some((text, _, _, Source::File(file))) = entry {
+                collected.put(text.as_bytes(), true, session.imapd.msgfiles.text(file).as_deref());
+            } else {
                 put_stored(session, Scope::Server, entry.map_or(&pattern, |e| e.0.as_bytes()), collected)?;
             }
         }
@@ -297,7 +304,7 @@ fn virtual_value(source: Source, found: &Found, header: &IndexHeader) -> Vec<u8>
         Source::Size => header.quota_mailbox_used.to_string(),
         Source::SyncCrcs => format!("{} {}", header.synccrc_basic, header.synccrc_annot),
         Source::UniqueId => return found.entry.uniqueid.clone().unwrap_or_default(),
-        Source::Database | Source::SpecialUse => String::new(),
+        Source::Database | Source::File(_) | Source::SpecialUse => String::new(),
     };
     text.into_bytes()
 }
@@ -348,20 +355,34 @@ fn check(table: &[Entry], name: &MetadataName, value: Option<&[u8]>) -> Result<(
 
 fn set_server(session: &Session<'_>, entries: &[(MetadataName, Option<Vec<u8>>)]) -> Result<()> {
     let Some(user) = &session.user else { return Err(Error::PermissionDenied) };
+    let msgfiles = &session.imapd.msgfiles;
     let mut writes = Vec::new();
     for (name, value) in entries {
-        let (_, value) = check(SERVER, name, value.as_deref())?;
+        let ((_, _, _, source), value) = check(SERVER, name, value.as_deref())?;
         let userid = if name.is_shared { b"".as_slice() } else { user.auth.userid() };
-        let old = session.imapd.catalog.annotation(Scope::Server, &name.entry, userid)?;
+        let old = match source {
+            Source::File(file) => msgfiles.text(file),
+            _ => session.imapd.catalog.annotation(Scope::Server, &name.entry, userid)?,
+        };
         if old != value {
             if name.is_shared && !user.auth.is_admin() {
                 return Err(Error::PermissionDenied);
             }
-            writes.push((&name.entry, userid, value));
+            if matches!(source, Source::File(_)) && value.iter().flatten().any(|b| b"\r\n".contains(b)) {
+                return Err(Error::BadAnnotationValue);
+            }
+            writes.push((source, &name.entry, userid, value));
         }
     }
-    for (entry, userid, value) in writes {
-        session.imapd.catalog.set_annotation(Scope::Server, entry, userid, value.as_deref())?;
+    for (source, entry, userid, value) in writes {
+        if let Source::File(file) = source {
+            msgfiles.set_text(file, value.as_deref()).map_err(|error| {
+                log::write(Priority::Err, format_args!("IOERROR: cannot write {file:?} in msg: {error}"));
+                Error::PermissionDenied
+            })?;
+        } else {
+            session.imapd.catalog.set_annotation(Scope::Server, entry, userid, value.as_deref())?;
+        }
     }
     Ok(())
 }

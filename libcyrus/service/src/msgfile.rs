@@ -4,7 +4,7 @@
 use cyrus_base::Config;
 use cyrus_base::log::{self, Priority};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -62,6 +62,59 @@ impl MsgFiles {
     }
 }
 
+/// A file of `msg` that administrators read and write through METADATA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MsgFile {
+    /// `msg/motd`
+    Motd,
+    /// `msg/shutdown`
+    Shutdown,
+}
+
+impl MsgFiles {
+    fn path(&self, which: MsgFile) -> &Path {
+        match which {
+            MsgFile::Motd => &self.motd,
+            MsgFile::Shutdown => &self.system,
+        }
+    }
+
+    /// The file's first line as it stands; `None` without a file.
+    #[must_use]
+    pub fn text(&self, which: MsgFile) -> Option<Vec<u8>> {
+        first_line(self.path(which))
+    }
+
+    /// Puts one line into the file, at once for all who read it; without a text, removes the file.
+    ///
+    /// # Errors
+    /// The file cannot be written or removed.
+    pub fn set_text(&self, which: MsgFile, text: Option<&[u8]>) -> std::io::Result<()> {
+        let path = self.path(which);
+        let Some(text) = text else {
+            return match std::fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        };
+        let mut file = tempfile_beside(path)?;
+        let written = file.1.write_all(&[text, b"\n"].concat()).and_then(|()| file.1.sync_all());
+        let moved = written.and_then(|()| std::fs::rename(&file.0, path));
+        if moved.is_err() {
+            let _ = std::fs::remove_file(&file.0);
+        }
+        moved
+    }
+}
+
+/// A new file in the same directory, of this process alone.
+fn tempfile_beside(path: &Path) -> std::io::Result<(PathBuf, File)> {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(format!(".{}.NEW", std::process::id()));
+    let file = File::create(&name)?;
+    Ok((PathBuf::from(name), file))
+}
+
 /// C's buffer for such a line.
 const MAX_LINE: usize = 1023;
 
@@ -92,6 +145,19 @@ mod tests {
         assert_eq!(fresh().shutdown().unwrap(), b"imap only");
         std::fs::write(dir.path().join("shutdown.imap"), "").unwrap();
         assert_eq!(fresh().shutdown().unwrap(), b"");
+    }
+
+    #[test]
+    fn an_administrator_writes_and_removes_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = MsgFiles::in_dir(dir.path(), "imap");
+        assert_eq!(files.text(MsgFile::Motd), None);
+        files.set_text(MsgFile::Motd, Some(b"[hello")).unwrap();
+        assert_eq!(files.text(MsgFile::Motd).as_deref(), Some(b"[hello".as_slice()));
+        assert_eq!(std::fs::read(dir.path().join("motd")).unwrap(), b"[hello\n");
+        files.set_text(MsgFile::Motd, None).unwrap();
+        files.set_text(MsgFile::Motd, None).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
