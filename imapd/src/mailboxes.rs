@@ -2,7 +2,7 @@
 
 use crate::reply::Answer;
 use crate::session::Session;
-use libcyrus::auth::{Granted, Op, Target, authorize};
+use libcyrus::auth::{Granted, Op, ServerOp, Target, authorize, authorize_server};
 use libcyrus::base::config::Opt;
 use libcyrus::store::lock::{Mode, UserLock, Wait};
 use libcyrus::store::mailbox::Mailbox;
@@ -63,6 +63,15 @@ impl Session<'_> {
     pub fn authorize(&self, op: Op, found: &Found) -> std::result::Result<Granted, Answer> {
         let Some(user) = &self.user else { return Err(Answer::bad("Please login first")) };
         authorize(&user.auth, op, &found.target()).map_err(Answer::from)
+    }
+
+    /// The gate of what only administrators may do.
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub fn authorize_server(&self, op: ServerOp) -> std::result::Result<Granted, Answer> {
+        let Some(user) = &self.user else { return Err(Answer::bad("Please login first")) };
+        authorize_server(&user.auth, op).map_err(Answer::from)
     }
 
     /// Takes the owner's namespace lock, looks the mailbox up under it, passes the gate and opens.

@@ -4,14 +4,13 @@ use crate::command::{MetadataDepth, MetadataName, MetadataOptions};
 use crate::mailboxes::Found;
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
-use libcyrus::auth::Op;
+use libcyrus::auth::{Op, ServerOp};
 use libcyrus::base::log::{self, Priority};
 use libcyrus::service::msgfile::MsgFile;
 use libcyrus::store::annotate::Scope;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{IndexHeader, MailboxOptions, Touch};
 use libcyrus::store::{Error, Result};
-use libcyrus::util::acl::Rights;
 use libcyrus::util::datetime::{parse_rfc5322, print_internaldate};
 use libcyrus::util::glob::Glob;
 use libcyrus::util::ids::UnixTime;
@@ -193,7 +192,6 @@ fn collect(
     entries: &[MetadataName],
     collected: &mut Collected<'_>,
 ) -> std::result::Result<(), Answer> {
-    let Some(user) = &session.user else { return Err(Answer::bad("Please login first")) };
     let mut patterns = Vec::new();
     for name in entries {
         patterns.push(name.entry.clone());
@@ -214,11 +212,10 @@ fn collect(
         return Ok(());
     }
     let name = session.internal_name(mailbox);
-    let (mut opened, lock, granted) = session.open_mailbox(&name, Op::Lookup, Mode::Shared)?;
+    let (mut opened, lock, _) = session.open_mailbox(&name, Op::Lookup, Mode::Shared)?;
     let found = session.find(&name)?;
     let header = opened.lock_index(&lock, Mode::Shared)?.header().clone();
-    let needed = Rights::LOOKUP | Rights::READ;
-    let may_read = granted.is_admin() || user.auth.rights(&found.acl).without(!needed) == needed;
+    let may_read = session.authorize(Op::ReadAnnotations, &found).is_ok();
     for (entry, pattern) in plan(MAILBOX, &patterns) {
         let Some((text, _, _, source)) = entry else {
             if may_read {
@@ -365,8 +362,9 @@ fn set_server(session: &Session<'_>, entries: &[(MetadataName, Option<Vec<u8>>)]
             _ => session.imapd.catalog.annotation(Scope::Server, &name.entry, userid)?,
         };
         if old != value {
-            if name.is_shared && !user.auth.is_admin() {
-                return Err(Error::PermissionDenied);
+            if name.is_shared {
+                let _granted =
+                    session.authorize_server(ServerOp::Annotate).map_err(|_| Error::PermissionDenied)?;
             }
             if matches!(source, Source::File(_)) && value.iter().flatten().any(|b| b"\r\n".contains(b)) {
                 return Err(Error::BadAnnotationValue);
@@ -395,23 +393,20 @@ fn set_mailbox(
     let Some(user) = &session.user else { return Err(Answer::bad("Please login first")) };
     let catalog = &session.imapd.catalog;
     let name = session.internal_name(mailbox);
-    let (mut opened, lock, granted) = session.open_mailbox(&name, Op::Lookup, Mode::Exclusive)?;
+    let (mut opened, lock, _) = session.open_mailbox(&name, Op::Lookup, Mode::Exclusive)?;
     let mut found = session.find(&name)?;
-    let rights = user.auth.rights(&found.acl);
     let scope = Scope::Mailbox(&found.entry);
     let mut index = opened.lock_index(&lock, Mode::Exclusive)?;
     let mut writes = Vec::new();
     let mut header = index.header().clone();
     for (name, value) in entries {
         let (entry, mut value) = check(MAILBOX, name, value.as_deref())?;
-        let mut needed = Rights::LOOKUP;
-        if name.is_shared {
-            needed |= Rights::READ | Rights::WRITE;
-        }
-        if name.is_shared && entry.2 == Sides::SharedAdmin {
-            needed |= Rights::ADMIN;
-        }
-        let may_write = granted.is_admin() || rights.without(!needed) == needed;
+        let op = match (name.is_shared, entry.2) {
+            (false, _) => Op::AnnotatePrivate,
+            (true, Sides::SharedAdmin) => Op::AnnotateSharedAdmin,
+            (true, _) => Op::AnnotateShared,
+        };
+        let may_write = session.authorize(op, &found).is_ok();
         let before = (header.options, header.pop3_show_after);
         match entry.3 {
             Source::Option(mask) => {

@@ -2,7 +2,7 @@
 
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
-use libcyrus::auth::Op;
+use libcyrus::auth::{Op, ServerOp};
 use libcyrus::base::config::Opt;
 use libcyrus::base::log;
 use libcyrus::store::lock::{Mode, UserLock};
@@ -22,8 +22,8 @@ const RESOURCES: [(Resource, &str, i64); 4] = [
 /// GETQUOTA, for administrators.
 pub fn get(session: &mut Session<'_>, root: &[u8]) -> Flow {
     super::noop::check(session);
-    if !session.user.as_ref().is_some_and(|user| user.auth.is_admin()) {
-        return Answer::from(Error::PermissionDenied).into();
+    if let Err(refusal) = session.authorize_server(ServerOp::ReadQuotaRoot) {
+        return refusal.into();
     }
     match session.imapd.catalog.read_quota_once(&session.internal_name(root)) {
         Ok(quota) => {
@@ -94,7 +94,7 @@ pub fn get_root(session: &mut Session<'_>, mailbox: &[u8]) -> Flow {
 
 /// SETQUOTA, for administrators; `+root` makes a root where no mailbox is.
 pub fn set(session: &mut Session<'_>, tag: &[u8], root: &[u8], limits: &[(Vec<u8>, i64)]) -> Flow {
-    if !session.user.as_ref().is_some_and(|user| user.auth.is_admin()) {
+    if session.authorize_server(ServerOp::SetQuota).is_err() {
         return refuse_early(session, tag, Error::PermissionDenied);
     }
     let (root, force) = match root.strip_prefix(b"+") {

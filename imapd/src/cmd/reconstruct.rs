@@ -3,6 +3,7 @@
 
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
+use libcyrus::auth::ServerOp;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::store::Error;
 use libcyrus::util::mboxname::MboxName;
@@ -20,6 +21,9 @@ const SBIN_DIR: &str = match option_env!("CYRUS_SBINDIR") {
 /// RECONSTRUCT.
 pub fn reconstruct(session: &mut Session<'_>, mailbox: &[u8], recursive: bool) -> Flow {
     let name = session.internal_name(mailbox);
+    if let Err(refusal) = session.authorize_server(ServerOp::Reconstruct) {
+        return refusal.into();
+    }
     match try_reconstruct(session, &name, recursive) {
         Ok(answer) => answer.into(),
         Err(error) => Answer::from(error).into(),
@@ -27,7 +31,7 @@ pub fn reconstruct(session: &mut Session<'_>, mailbox: &[u8], recursive: bool) -
 }
 
 fn try_reconstruct(session: &Session<'_>, name: &MboxName, recursive: bool) -> Result<Answer, Error> {
-    let user = session.user.as_ref().filter(|user| user.auth.is_admin()).ok_or(Error::PermissionDenied)?;
+    let user = session.user.as_ref().ok_or(Error::PermissionDenied)?;
     if session.selected.as_ref().is_some_and(|selected| selected.name == *name) {
         return Err(Error::Locked);
     }

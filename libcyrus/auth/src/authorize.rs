@@ -13,8 +13,12 @@ pub enum Op {
     Admin,
     /// Write shared annotations of messages.
     AnnotateMessage,
+    /// Write one's own annotations of the mailbox: SETMETADATA /private.
+    AnnotatePrivate,
     /// Write shared annotations of the mailbox: SETMETADATA /shared.
     AnnotateShared,
+    /// Write those that say how the server treats the mailbox (expire, sieve, ...).
+    AnnotateSharedAdmin,
     /// CREATE below this mailbox.
     Create,
     /// DELETE this mailbox, or move it away by RENAME.
@@ -31,14 +35,12 @@ pub enum Op {
     Post,
     /// SELECT, FETCH, SEARCH, STATUS, COPY from.
     Read,
+    /// Read annotations of the mailbox: GETMETADATA.
+    ReadAnnotations,
     /// See the quota: GETQUOTAROOT.
     ReadQuota,
-    /// Run RECONSTRUCT and other tools on it.
-    Reconstruct,
     /// Set \Seen to stay.
     SetSeen,
-    /// SETQUOTA.
-    SetQuota,
     /// SUBSCRIBE to it.
     Subscribe,
     /// Set or clear flags other than \Seen and \Deleted.
@@ -54,18 +56,19 @@ enum Beside {
     Admins,
     /// Administrators always may; the owner has the implicit rights.
     AdminsAndOwner,
-    /// Only administrators may.
-    AdminsOnly,
 }
 
 impl Op {
-    /// The rights that are needed, any one of them being enough, and who needs none.
+    /// The rights that are needed, all of them, and who needs none.
     fn needs(self) -> (Rights, Beside) {
-        use Beside::{Admins, AdminsAndOwner, AdminsOnly, Nobody};
+        use Beside::{Admins, AdminsAndOwner, Nobody};
+        const SHARED: Rights = Rights::LOOKUP.with(Rights::READ).with(Rights::WRITE);
         match self {
             Self::Admin => (Rights::ADMIN, AdminsAndOwner),
             Self::AnnotateMessage => (Rights::ANNOTATEMSG, Nobody),
-            Self::AnnotateShared => (Rights::WRITE, Admins),
+            Self::AnnotatePrivate => (Rights::LOOKUP, Admins),
+            Self::AnnotateShared => (SHARED, Admins),
+            Self::AnnotateSharedAdmin => (SHARED.with(Rights::ADMIN), Admins),
             Self::Create => (Rights::CREATE, Admins),
             Self::DeleteMailbox => (Rights::DELETEMBOX, Admins),
             Self::DeleteMessage => (Rights::DELETEMSG, Nobody),
@@ -74,8 +77,8 @@ impl Op {
             Self::Lookup => (Rights::LOOKUP, AdminsAndOwner),
             Self::Post => (Rights::POST, Nobody),
             Self::Read => (Rights::READ, Nobody),
+            Self::ReadAnnotations => (Rights::LOOKUP.with(Rights::READ), Admins),
             Self::ReadQuota => (Rights::READ, Admins),
-            Self::Reconstruct | Self::SetQuota => (Rights::NONE, AdminsOnly),
             Self::SetSeen => (Rights::SETSEEN, Nobody),
             Self::Subscribe => (Rights::LOOKUP, AdminsAndOwner),
             Self::Write => (Rights::WRITE, Nobody),
@@ -138,14 +141,39 @@ pub fn authorize(state: &AuthState, op: Op, target: &Target<'_>) -> Result<Grant
     let admin_may = state.is_admin() && beside != Beside::Nobody;
     let rights = match beside {
         Beside::AdminsAndOwner => with_implicit(state, target, plain),
-        Beside::Admins | Beside::AdminsOnly | Beside::Nobody => plain,
+        Beside::Admins | Beside::Nobody => plain,
     };
-    let acl_allows = beside != Beside::AdminsOnly && rights.has_any(needed);
-    if admin_may || acl_allows {
+    if admin_may || rights.has(needed) {
         return Ok(Granted { rights, is_admin: admin_may });
     }
     let visible = state.is_admin() || rights.has(Rights::LOOKUP);
     Err(if visible { Denied::Permission } else { Denied::Hidden })
+}
+
+/// What only administrators may do, whatever an ACL says, and to names that may not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerOp {
+    /// Write shared annotations of the server: SETMETADATA "".
+    Annotate,
+    /// GETQUOTA.
+    ReadQuotaRoot,
+    /// RECONSTRUCT.
+    Reconstruct,
+    /// SETQUOTA.
+    SetQuota,
+}
+
+/// Whether `state` may do `op`.
+///
+/// # Errors
+/// [`Denied::Permission`].
+pub fn authorize_server(state: &AuthState, op: ServerOp) -> Result<Granted, Denied> {
+    let may = match op {
+        ServerOp::Annotate | ServerOp::ReadQuotaRoot | ServerOp::Reconstruct | ServerOp::SetQuota => {
+            state.is_admin()
+        }
+    };
+    if may { Ok(Granted { rights: Rights::NONE, is_admin: true }) } else { Err(Denied::Permission) }
 }
 
 /// What MYRIGHTS answers: the rights of the ACL, for owner and administrators with the implicit
@@ -158,4 +186,56 @@ pub fn my_rights(state: &AuthState, target: &Target<'_>) -> Rights {
 
 fn with_implicit(state: &AuthState, target: &Target<'_>, rights: Rights) -> Rights {
     if target.owner == Some(state.userid()) { rights | state.implicit_owner_rights() } else { rights }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cyrus_base::Config;
+
+    /// One letter: what becomes of `who` doing `op` where `anyone` has `rights`; the owner is `owner`.
+    fn outcome(config: &Config, who: &str, op: Op, rights: &str) -> char {
+        let acl = Acl::parse(format!("anyone\t{rights}\t").as_bytes());
+        let target = Target { acl: &acl, owner: Some(b"owner") };
+        match authorize(&AuthState::new(config, who.as_bytes()), op, &target) {
+            Ok(granted) if granted.is_admin() => 'a',
+            Ok(_) => 'y',
+            Err(Denied::Permission) => 'n',
+            Err(Denied::Hidden) => 'h',
+        }
+    }
+
+    #[test]
+    fn every_right_is_needed_and_some_need_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("imapd.conf");
+        std::fs::write(&file, "configdirectory: /nowhere\nadmins: root\n").unwrap();
+        let config = Config::load(Some(&file), "imap").unwrap();
+        // Rights of anyone, and what happens to ann, to the owner and to an administrator.
+        for (op, rights, expected) in [
+            (Op::Read, "lr", "yyy"),
+            (Op::Read, "l", "nnn"),
+            (Op::Read, "", "hhn"),
+            (Op::Lookup, "", "hya"),
+            (Op::Admin, "l", "nya"),
+            (Op::Create, "l", "nna"),
+            (Op::DeleteMailbox, "lx", "yya"),
+            (Op::Post, "p", "yyy"),
+            (Op::ReadAnnotations, "lr", "yya"),
+            (Op::ReadAnnotations, "r", "hha"),
+            (Op::AnnotatePrivate, "l", "yya"),
+            (Op::AnnotateShared, "lrw", "yya"),
+            (Op::AnnotateShared, "lw", "nna"),
+            (Op::AnnotateSharedAdmin, "lrw", "nna"),
+            (Op::AnnotateSharedAdmin, "lrwa", "yya"),
+        ] {
+            let seen: String =
+                ["ann", "owner", "root"].map(|who| outcome(&config, who, op, rights)).iter().collect();
+            assert_eq!(seen, expected, "{op:?} with {rights:?}");
+        }
+        let server =
+            |who: &[u8]| authorize_server(&AuthState::new(&config, who), ServerOp::SetQuota).map(drop);
+        assert_eq!(server(b"root"), Ok(()));
+        assert_eq!(server(b"owner"), Err(Denied::Permission));
+    }
 }

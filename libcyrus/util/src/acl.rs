@@ -122,6 +122,12 @@ impl Rights {
         self.0 == 0
     }
 
+    /// These and those.
+    #[must_use]
+    pub const fn with(self, rights: Self) -> Self {
+        Self(self.0 | rights.0)
+    }
+
     /// These rights without `rights`.
     #[must_use]
     pub const fn without(self, rights: Self) -> Self {
