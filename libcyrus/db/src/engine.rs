@@ -1,7 +1,7 @@
 //! What every backend can do under a lock, and the collected records of a foreach.
 
 use crate::storage::Mode;
-use crate::{Kind, Result};
+use crate::{Error, Kind, Result};
 use cyrus_sys::map::Map;
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
@@ -41,6 +41,25 @@ pub(crate) trait Engine: std::fmt::Debug + Send {
     fn compare(&self, a: &[u8], b: &[u8]) -> Ordering;
     /// The text of `cyr_dbtool FILE TYPE dump LEVEL`.
     fn dump(&mut self, level: i32, out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// Locks a file that must be sound before it is read. `lock_once` takes the lock, mends under the
+/// exclusive one, and says false where there is something to mend under the shared one; then
+/// whoever comes first mends it.
+pub(crate) fn lock_mending<E: Engine>(
+    engine: &mut E,
+    mode: Mode,
+    lock_once: impl Fn(&mut E, Mode) -> Result<bool>,
+) -> Result<()> {
+    let lock_or_leave = |engine: &mut E, mode| lock_once(engine, mode).inspect_err(|_| engine.unlock());
+    while !lock_or_leave(engine, mode)? {
+        engine.unlock();
+        if !lock_or_leave(engine, Mode::Exclusive)? {
+            return Err(Error::Locked);
+        }
+        engine.unlock();
+    }
+    Ok(())
 }
 
 /// Records of one moment, readable after the lock is gone.

@@ -33,6 +33,33 @@ impl KeyOrder {
     }
 }
 
+/// A key that sorts as its database does.
+#[derive(Clone, Copy)]
+pub(crate) struct OrderedKey<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) order: KeyOrder,
+}
+
+impl Ord for OrderedKey<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order.compare(self.bytes, other.bytes)
+    }
+}
+
+impl PartialOrd for OrderedKey<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for OrderedKey<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for OrderedKey<'_> {}
+
 /// The weight of an octet in mailbox order. C: `bsearch.c` convert_to_compare
 fn mbox_rank(c: u8) -> u8 {
     match c {

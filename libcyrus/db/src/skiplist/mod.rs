@@ -11,7 +11,7 @@
 mod format;
 mod recover;
 
-use crate::engine::{Engine, Put, Snapshot};
+use crate::engine::{Engine, Put, Snapshot, lock_mending};
 use crate::file::DbFile;
 use crate::order::KeyOrder;
 use crate::storage::Mode;
@@ -248,6 +248,7 @@ impl Skiplist {
         back(4) == Some(COMMIT) && (back(8) == Some(END) || back(12) == Some(DELETE))
     }
 
+    /// Locks; false for a file that is new or unclean and that a shared lock may not mend.
     fn lock_once(&mut self, mode: Mode) -> Result<bool> {
         self.file.lock(mode)?;
         if self.file.size() == 0 {
@@ -278,21 +279,7 @@ impl Engine for Skiplist {
     }
 
     fn lock(&mut self, mode: Mode) -> Result<()> {
-        loop {
-            match self.lock_once(mode) {
-                Ok(true) => return Ok(()),
-                Ok(false) => self.file.unlock(),
-                Err(error) => {
-                    self.file.unlock();
-                    return Err(error);
-                }
-            }
-            // Found new or cut off under the shared lock: whoever comes first mends it.
-            if !self.lock_once(Mode::Exclusive).inspect_err(|_| self.file.unlock())? {
-                return Err(Error::Locked);
-            }
-            self.file.unlock();
-        }
+        lock_mending(self, mode, Self::lock_once)
     }
 
     fn unlock(&mut self) {

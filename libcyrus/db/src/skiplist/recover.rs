@@ -5,10 +5,9 @@ use super::format::{
     ADD, Builder, COMMIT, DELETE, DUMMY_OFFSET, END, Header, INORDER, MAXLEVEL, Record, word,
 };
 use crate::file::replace_file;
-use crate::order::KeyOrder;
+use crate::order::OrderedKey;
 use crate::{Durability, Result};
 use cyrus_util::ids::UnixTime;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -141,30 +140,3 @@ fn transaction_end(bytes: &[u8], mut at: u32) -> Option<u32> {
         };
     }
 }
-
-/// A key that sorts as its database does.
-#[derive(Clone, Copy)]
-struct OrderedKey<'a> {
-    bytes: &'a [u8],
-    order: KeyOrder,
-}
-
-impl Ord for OrderedKey<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order.compare(self.bytes, other.bytes)
-    }
-}
-
-impl PartialOrd for OrderedKey<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for OrderedKey<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for OrderedKey<'_> {}

@@ -27,7 +27,7 @@ mod recover;
 mod rewrite;
 mod view;
 
-use crate::engine::{Engine, Put, Snapshot};
+use crate::engine::{Engine, Put, Snapshot, lock_mending};
 use crate::file::DbFile;
 use crate::order::KeyOrder;
 use crate::storage::Mode;
@@ -117,6 +117,7 @@ impl Twoskip {
         !self.header.is_dirty() && self.header.current_size == self.file.size()
     }
 
+    /// Locks; false for a file that is new or unclean and that a shared lock may not mend.
     fn lock_once(&mut self, mode: Mode) -> Result<bool> {
         self.file.lock(mode)?;
         if self.file.size() == 0 {
@@ -211,21 +212,7 @@ impl Engine for Twoskip {
     }
 
     fn lock(&mut self, mode: Mode) -> Result<()> {
-        loop {
-            match self.lock_once(mode) {
-                Ok(true) => return Ok(()),
-                Ok(false) => self.file.unlock(),
-                Err(e) => {
-                    self.file.unlock();
-                    return Err(e);
-                }
-            }
-            // Found new or unclean under the shared lock: whoever comes first mends it.
-            if !self.lock_once(Mode::Exclusive).inspect_err(|_| self.file.unlock())? {
-                return Err(Error::Locked);
-            }
-            self.file.unlock();
-        }
+        lock_mending(self, mode, Self::lock_once)
     }
 
     fn unlock(&mut self) {

@@ -4,7 +4,7 @@ use super::format::{self, BLANK, COMMIT, DELETE, DUMMY_OFFSET, Head, Header, MAX
 use super::rewrite::Builder;
 use super::view::{Heads, View};
 use super::{Pending, Twoskip};
-use crate::order::KeyOrder;
+use crate::order::OrderedKey;
 use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -286,30 +286,3 @@ impl<'a> Replay<'a> {
         }
     }
 }
-
-/// A key that sorts as its database does.
-#[derive(Clone, Copy)]
-struct OrderedKey<'a> {
-    bytes: &'a [u8],
-    order: KeyOrder,
-}
-
-impl Ord for OrderedKey<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order.compare(self.bytes, other.bytes)
-    }
-}
-
-impl PartialOrd for OrderedKey<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for OrderedKey<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for OrderedKey<'_> {}
