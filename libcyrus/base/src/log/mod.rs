@@ -8,48 +8,12 @@ mod lines;
 
 pub use lines::*;
 
-use cyrus_sys::syslog::{Facility, Severity, Writer};
+pub use cyrus_sys::syslog::Severity as Priority;
+use cyrus_sys::syslog::{Facility, Writer};
 use std::cell::RefCell;
 use std::fmt;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Levels of syslog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Priority {
-    /// LOG_EMERG
-    Emerg = 0,
-    /// LOG_ALERT
-    Alert = 1,
-    /// LOG_CRIT
-    Crit = 2,
-    /// LOG_ERR
-    Err = 3,
-    /// LOG_WARNING
-    Warning = 4,
-    /// LOG_NOTICE
-    Notice = 5,
-    /// LOG_INFO
-    Info = 6,
-    /// LOG_DEBUG
-    Debug = 7,
-}
-
-impl Priority {
-    fn severity(self) -> Severity {
-        match self {
-            Priority::Emerg => Severity::Emerg,
-            Priority::Alert => Severity::Alert,
-            Priority::Crit => Severity::Crit,
-            Priority::Err => Severity::Err,
-            Priority::Warning => Severity::Warning,
-            Priority::Notice => Severity::Notice,
-            Priority::Info => Severity::Info,
-            Priority::Debug => Severity::Debug,
-        }
-    }
-}
 
 /// "Already logged, nothing left to say": proof that a failure was written to the log where file and errno were known.
 /// Only this module makes one.
@@ -166,7 +130,7 @@ pub fn write_bytes(priority: Priority, text: &[u8]) {
     if priority == Priority::Debug && !log.debug {
         return;
     }
-    log.writer.write(priority.severity(), text);
+    log.writer.write(priority, text);
     if log.echo {
         let mut line = format!("{}[{}]: ", log.writer.ident(), std::process::id()).into_bytes();
         line.extend_from_slice(text);
