@@ -1,7 +1,7 @@
 //! cyrus.annotations: the annotations of one mailbox's messages.
 
 use super::record::{Annotation, Key};
-use super::{OWNER, Scope};
+use super::{OWNER, Scope, delete_prefixes};
 use crate::catalog::{Catalog, db_error};
 use crate::error::Result;
 use crate::mailbox::Location;
@@ -136,22 +136,6 @@ impl MessageAnnotations {
     /// `Io`.
     pub fn forget(&self, uids: &[Uid]) -> Result<()> {
         let Some(db) = &self.db else { return Ok(()) };
-        let fail = |error| db_error(db.path(), error);
-        let mut keys = Vec::new();
-        for uid in uids {
-            db.foreach(format!("{uid}\0").as_bytes(), |key, _| {
-                keys.push(key.to_vec());
-                ControlFlow::Continue(())
-            })
-            .map_err(fail)?;
-        }
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let mut txn = db.begin().map_err(fail)?;
-        for key in keys {
-            txn.delete(&key).map_err(fail)?;
-        }
-        txn.commit().map_err(fail)
+        delete_prefixes(db, uids.iter().map(|uid| format!("{uid}\0").into_bytes()))
     }
 }

@@ -13,6 +13,7 @@ pub use record::{Annotation, Key};
 use crate::catalog::{Catalog, Global, db_error};
 use crate::error::{Error, Result};
 use crate::mboxlist::MbEntry;
+use cyrus_db::Db;
 use std::ops::ControlFlow;
 
 /// The token that stands for a mailbox's owner in keys.
@@ -27,6 +28,27 @@ pub enum Scope<'a> {
     Server,
     /// A mailbox.
     Mailbox(&'a MbEntry),
+}
+
+/// Removes the records whose keys begin with one of `prefixes`, all at once.
+fn delete_prefixes(db: &Db, prefixes: impl IntoIterator<Item = Vec<u8>>) -> Result<()> {
+    let fail = |error| db_error(db.path(), error);
+    let mut keys = Vec::new();
+    for prefix in prefixes {
+        db.foreach(&prefix, |key, _| {
+            keys.push(key.to_vec());
+            ControlFlow::Continue(())
+        })
+        .map_err(fail)?;
+    }
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut txn = db.begin().map_err(fail)?;
+    for key in keys {
+        txn.delete(&key).map_err(fail)?;
+    }
+    txn.commit().map_err(fail)
 }
 
 impl Catalog {
@@ -127,21 +149,7 @@ impl Catalog {
     pub fn delete_mailbox_annotations(&self, mailbox: &MbEntry) -> Result<()> {
         let Some(uniqueid) = mailbox.uniqueid.as_deref().filter(|id| !id.is_empty()) else { return Ok(()) };
         let db = self.global(Global::Annotations)?;
-        let fail = |error| db_error(db.path(), error);
-        let mut keys = Vec::new();
-        db.foreach(&[uniqueid, b"\0"].concat(), |key, _| {
-            keys.push(key.to_vec());
-            ControlFlow::Continue(())
-        })
-        .map_err(fail)?;
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let mut txn = db.begin().map_err(fail)?;
-        for key in keys {
-            txn.delete(&key).map_err(fail)?;
-        }
-        txn.commit().map_err(fail)
+        delete_prefixes(&db, [[uniqueid, b"\0"].concat()])
     }
 
     /// The special uses of a mailbox (`\Trash` ...), as its owner gave them.
