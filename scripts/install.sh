@@ -5,7 +5,7 @@ from=$1
 cd "$(dirname "$0")/.."
 lib=$DESTDIR$LIBEXECDIR bin=$DESTDIR$BINDIR etc=$DESTDIR$SYSCONFDIR man=$DESTDIR$MANDIR unit=$DESTDIR$UNITDIR
 mkdir -p "$lib" "$bin" "$etc" "$man/man1" "$man/man5" "$man/man8" "$unit"
-for d in master imapd lmtpd idled; do
+for d in master imapd pop3d lmtpd timsieved smmapd idled notifyd; do
   # Cargo builds cyrus-imapd; installed it is imapd.
   file=$from/cyrus-$d
   if [ ! -x "$file" ]; then echo "install: $file was not built; left out" >&2; continue; fi
@@ -13,6 +13,7 @@ for d in master imapd lmtpd idled; do
 done
 # Debian's names for programs that are links there too.
 if [ -x "$lib/imapd" ]; then ln -sf imapd "$lib/proxyd"; fi
+if [ -x "$lib/pop3d" ]; then ln -sf pop3d "$lib/pop3proxyd"; fi
 if [ -x "$lib/lmtpd" ]; then ln -sf lmtpd "$lib/lmtpproxyd"; fi
 if [ -x "$from/cyrus-tools" ]; then
   install -m 755 "$from/cyrus-tools" "$lib/cyrus-tools"

@@ -2,7 +2,7 @@
 # setup.sh build|live|guide: see that the Debian packages for building (for the live tests, for check-guide) are there. As root what lacks is
 # installed with apt-get; otherwise it is named and we exit 1.
 set -eu
-build="libsasl2-dev pkg-config gcc libc6-dev"
+build="libsasl2-dev libsqlite3-dev libpcre2-dev pkg-config gcc libc6-dev"
 live="sasl2-bin libsasl2-2 libsasl2-modules libsasl2-modules-db zstd openssl curl perl util-linux"
 guide="$live postfix"
 case "${1:-build}" in

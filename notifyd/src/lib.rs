@@ -1,0 +1,2 @@
+//! Notifications sent on by method.
+#![forbid(unsafe_code)]

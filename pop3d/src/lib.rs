@@ -1,0 +1,2 @@
+//! POP3: a mailbox picked up.
+#![forbid(unsafe_code)]

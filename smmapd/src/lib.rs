@@ -1,0 +1,2 @@
+//! Socketmap: may this address be delivered to now?.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! ManageSieve: scripts managed by their users.
+#![forbid(unsafe_code)]
