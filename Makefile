@@ -19,16 +19,19 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BUILD_TARGET = CARGO_TARGET_DIR=$(TARGET)
 
-.PHONY: all demo check check-guide storm build fmt clippy docs unit live oracle install bench deps deps-live clean
+.PHONY: all demo check check-guide storm build fmt clippy docs unit live oracle install bench deps deps-demo deps-live clean
 
 all: deps
 	$(CARGO) build --release --workspace
 
-demo: all
+demo: deps-demo all
 	sh scripts/demo.sh "$(TARGET)/release"
 
 deps:
 	@sh scripts/setup.sh build
+
+deps-demo:
+	@sh scripts/setup.sh demo
 
 deps-live:
 	@sh scripts/setup.sh live

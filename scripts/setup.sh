@@ -1,15 +1,17 @@
 #!/bin/sh
-# setup.sh build|live|guide: see that the Debian packages for building (for the live tests, for check-guide) are there. As root what lacks is
+# setup.sh build|demo|live|guide: see that the Debian packages for building (for the demonstration, the live tests, check-guide) are there. As root what lacks is
 # installed with apt-get; otherwise it is named and we exit 1.
 set -eu
 build="libsasl2-dev libsqlite3-dev libpcre2-dev pkg-config gcc libc6-dev"
 live="sasl2-bin libsasl2-2 libsasl2-modules libsasl2-modules-db zstd openssl curl perl util-linux"
 guide="$live postfix"
+demo="sasl2-bin libsasl2-2 libsasl2-modules libsasl2-modules-db util-linux"
 case "${1:-build}" in
 build) want=$build;;
+demo) want="$build $demo";;
 live) want="$build $live";;
 guide) want="$build $guide";;
-*) echo "usage: setup.sh build|live|guide" >&2; exit 64;;
+*) echo "usage: setup.sh build|demo|live|guide" >&2; exit 64;;
 esac
 if ! command -v dpkg-query >/dev/null; then
   command -v pkg-config >/dev/null && pkg-config --exists libsasl2 2>/dev/null && exit 0
