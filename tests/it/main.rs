@@ -6,6 +6,7 @@ mod crash;
 mod cyradm;
 mod dialogues;
 mod golden;
+mod golden_session;
 mod hammer;
 mod lmtp;
 mod tidy;
