@@ -1,0 +1,1 @@
+//! The disassembler: a bytecode file as `sieved` prints it.
