@@ -13,3 +13,13 @@ pub use cyrus_sieve as sieve;
 pub use cyrus_store as store;
 pub use cyrus_sys as sys;
 pub use cyrus_util as util;
+
+pub mod login;
+
+/// The store of an installation, with the observers that keep what is derived from messages.
+#[must_use]
+pub fn open_store(catalog: &std::sync::Arc<store::Catalog>) -> std::sync::Arc<store::Store> {
+    let mut opened = store::Store::open(std::sync::Arc::clone(catalog));
+    opened.observe(Box::new(dav::sieve::SieveObserver::new(std::sync::Arc::clone(catalog))));
+    std::sync::Arc::new(opened)
+}

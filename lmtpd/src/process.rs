@@ -169,7 +169,7 @@ impl Program for Lmtpd {
             .check_prefixes()
             .map_err(|_| Fatal::new("Invalid namespace prefix in configuration file", EX_CONFIG))?;
         let catalog = Arc::new(Catalog::new(Arc::clone(&config)));
-        let store = Arc::new(Store::open(Arc::clone(&catalog)));
+        let store = libcyrus::open_store(&catalog);
         let policy = std::rc::Rc::new(ProxyPolicy { config: Arc::clone(&config) });
         let settings = Settings::new(&config);
         Ok(Self {

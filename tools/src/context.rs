@@ -49,7 +49,7 @@ impl Context {
         let namespace = namespace::admin_namespace(&config);
         let auth = AuthState::new(&config, TOOL_USER);
         let catalog = Arc::new(Catalog::new(Arc::new(config)));
-        let store = Arc::new(Store::open(Arc::clone(&catalog)));
+        let store = libcyrus::open_store(&catalog);
         Self { catalog, store, namespace, auth }
     }
 

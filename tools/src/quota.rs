@@ -74,7 +74,7 @@ pub fn run(call: &Call) -> i32 {
         return Fatal::new("Invalid namespace prefix in configuration file", EX_CONFIG).report();
     }
     let catalog = Arc::new(Catalog::new(Arc::new(config)));
-    let store = Arc::new(Store::open(Arc::clone(&catalog)));
+    let store = libcyrus::open_store(&catalog);
     let prefixes = prefixes(&args, &catalog, &namespace);
     let run = Run { catalog, store, prefixes, dry: args.has('n') };
     let reports = !args.has('q') || !args.has('f');

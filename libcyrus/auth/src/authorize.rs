@@ -176,6 +176,18 @@ pub fn authorize_server(state: &AuthState, op: ServerOp) -> Result<Granted, Deni
     if may { Ok(Granted { rights: Rights::NONE, is_admin: true }) } else { Err(Denied::Permission) }
 }
 
+/// Whether `state` may manage the Sieve scripts of `owner`: no ACL says so, only who one is logged in as.
+///
+/// # Errors
+/// [`Denied::Permission`].
+pub fn authorize_scripts(state: &AuthState, owner: &[u8]) -> Result<Granted, Denied> {
+    if state.userid() == owner || state.is_admin() {
+        Ok(Granted { rights: Rights::ALL, is_admin: state.is_admin() })
+    } else {
+        Err(Denied::Permission)
+    }
+}
+
 /// What MYRIGHTS answers: the rights of the ACL, for owner and administrators with the implicit
 /// ones.
 #[must_use]

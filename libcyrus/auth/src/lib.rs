@@ -11,6 +11,8 @@ pub mod namespace;
 mod state;
 mod userid;
 
-pub use authorize::{Denied, Granted, Op, ServerOp, Target, authorize, authorize_server, my_rights};
+pub use authorize::{
+    Denied, Granted, Op, ServerOp, Target, authorize, authorize_scripts, authorize_server, my_rights,
+};
 pub use state::{AuthState, Role};
 pub use userid::{Anybody, UserIdRules, canonical_identifier, canonical_userid};

@@ -127,11 +127,7 @@ impl DavDb {
     ///
     /// # Errors
     /// `Io`.
-    pub fn open(
-        path: &Path,
-        wait: Duration,
-        uniqueid_of: &dyn Fn(&[u8]) -> Option<Vec<u8>>,
-    ) -> Result<Self> {
+    pub fn open(path: &Path, wait: Duration, uniqueid_of: &dyn Fn(&[u8]) -> Option<Vec<u8>>) -> Result<Self> {
         if !path.exists()
             && let Some(parent) = path.parent()
         {
@@ -277,10 +273,15 @@ mod tests {
         assert_eq!(db.version().expect("version"), VERSION);
         let mut rows = db
             .connection
-            .prepare("SELECT type || '|' || name || '|' || coalesce(sql, '') FROM sqlite_master ORDER BY rowid")
+            .prepare(
+                "SELECT type || '|' || name || '|' || coalesce(sql, '') FROM sqlite_master ORDER BY rowid",
+            )
             .expect("statement");
-        let found: Vec<String> =
-            rows.query_map([], |row| row.get(0)).expect("rows").collect::<rusqlite::Result<_>>().expect("rows");
+        let found: Vec<String> = rows
+            .query_map([], |row| row.get(0))
+            .expect("rows")
+            .collect::<rusqlite::Result<_>>()
+            .expect("rows");
         let golden = include_str!("schema.golden");
         assert_eq!(found, golden.lines().collect::<Vec<_>>());
         drop(open(&path));
@@ -303,7 +304,9 @@ mod tests {
         let db = open(&path);
         let row: (String, String) = db
             .connection
-            .query_row("SELECT mailbox, contentid FROM sieve_scripts", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row("SELECT mailbox, contentid FROM sieve_scripts", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .expect("row");
         assert_eq!(row, ("unique".to_owned(), "1741a5f56c1cfc0f7ef3d0ad53bceb6518bdfdad".to_owned()));
         assert_eq!(db.version().expect("version"), VERSION);

@@ -2,9 +2,11 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`db`] | the SQLite file |
 //! | [`sieve`] | Sieve scripts: messages of the `#sieve` mailbox, rows of `sieve_scripts`, bytecode files |
 #![forbid(unsafe_code)]
 
+pub mod db;
 mod error;
 pub mod sieve;
 

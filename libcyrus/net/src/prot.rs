@@ -395,6 +395,17 @@ impl Stream {
         decoded
     }
 
+    /// Takes the layer away that was put last (UNAUTHENTICATE); what was written before is flushed
+    /// through it. Octets that came through it already stay.
+    ///
+    /// # Errors
+    /// What the flush says.
+    pub fn pop_layer(&mut self) -> Result<()> {
+        let flushed = self.flush();
+        self.layers.pop();
+        flushed
+    }
+
     /// Copies both directions to a telemetry file from now on (`None` stops it).
     pub fn set_telemetry(&mut self, telemetry: Option<Telemetry>) {
         self.telemetry = telemetry;

@@ -68,7 +68,7 @@ pub fn login(host: &str, userid: &[u8], mechanism: &str, tls: bool, sessionid: &
     );
 }
 
-/// The login line of lmtpd, which names no session.
+/// The login line of lmtpd and timsieved, which names no session.
 pub fn login_lmtp(host: &str, userid: &[u8], mechanism: &str, tls: bool) {
     let (user, tls) = (printable(userid, FOREIGN_MAX), if tls { "+TLS" } else { "" });
     write(Priority::Notice, format_args!("login: {host} {user} {mechanism}{tls} User logged in"));
@@ -87,6 +87,12 @@ pub fn badlogin(host: &str, mechanism: &str, userid: Option<&[u8]>, reason: &str
 /// [`badlogin`] at the level of lmtpd, LOG_ERR.
 pub fn badlogin_lmtp(host: &str, mechanism: &str, userid: Option<&[u8]>, reason: &str) {
     badlogin_at(Priority::Err, host, mechanism, userid, reason);
+}
+
+/// The refusal as timsieved logs it: `badlogin: HOST MECHANISM REASON`.
+pub fn badlogin_sieve(host: &str, mechanism: &[u8], reason: &str) {
+    let (mechanism, reason) = (printable(mechanism, 64), printable(reason.as_bytes(), 1024));
+    write(Priority::Notice, format_args!("badlogin: {host} {mechanism} {reason}"));
 }
 
 fn badlogin_at(priority: Priority, host: &str, mechanism: &str, userid: Option<&[u8]>, reason: &str) {

@@ -122,8 +122,9 @@ impl ScriptDir {
     pub(super) fn old_scripts(&self) -> Vec<Vec<u8>> {
         let Ok(entries) = std::fs::read_dir(&self.path) else { return Vec::new() };
         let files = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-        let mut names: Vec<Vec<u8>> =
-            files.filter_map(|entry| Some(entry.file_name().as_bytes().strip_suffix(SCRIPT)?.to_vec())).collect();
+        let mut names: Vec<Vec<u8>> = files
+            .filter_map(|entry| Some(entry.file_name().as_bytes().strip_suffix(SCRIPT)?.to_vec()))
+            .collect();
         names.sort_unstable();
         names
     }

@@ -49,12 +49,13 @@ impl ToSql for Text<'_> {
 
 impl Script {
     fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let text = |column| {
+        let text = |column: usize| -> rusqlite::Result<Vec<u8>> {
             let value = row.get_ref(column)?;
             Ok(value.as_bytes_or_null().ok().flatten().unwrap_or_default().to_vec())
         };
-        let number = |column| Ok(row.get::<_, Option<i64>>(column)?.unwrap_or(0));
-        let unsigned = |column| number(column).map(|n: i64| u64::try_from(n).unwrap_or(0));
+        let number =
+            |column: usize| -> rusqlite::Result<i64> { Ok(row.get::<_, Option<i64>>(column)?.unwrap_or(0)) };
+        let unsigned = |column| number(column).map(|n| u64::try_from(n).unwrap_or(0));
         Ok(Self {
             rowid: number(0)?,
             creationdate: UnixTime(number(1)?),
@@ -74,10 +75,9 @@ impl Script {
 
 impl DavDb {
     fn one(&self, rest: &str, params: impl Params) -> Result<Option<Script>> {
-        let found = self
-            .connection()
-            .prepare_cached(&format!("{FIELDS}{rest}"))
-            .and_then(|mut query| query.query_row(params, Script::of).map_or_else(none_if_empty, |s| Ok(Some(s))));
+        let found = self.connection().prepare_cached(&format!("{FIELDS}{rest}")).and_then(|mut query| {
+            query.query_row(params, Script::of).map_or_else(none_if_empty, |s| Ok(Some(s)))
+        });
         found.map_err(|e| self.failed("step failed", &e))
     }
 
@@ -95,6 +95,14 @@ impl DavDb {
     /// `Io`.
     pub fn script_with_id(&self, id: &[u8]) -> Result<Option<Script>> {
         self.one(" WHERE id = ?1;", params![Text(id)])
+    }
+
+    /// The script of a message, dead or alive. C: `sievedb_lookup_imapuid()`
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn script_of_message(&self, mailbox: &[u8], uid: Uid) -> Result<Option<Script>> {
+        self.one(" WHERE mailbox = ?1 AND imap_uid = ?2;", params![Text(mailbox), uid.0])
     }
 
     /// The script that runs. C: `sievedb_lookup_active()`
@@ -174,7 +182,8 @@ impl DavDb {
     /// # Errors
     /// `Io`.
     pub(crate) fn remove_script(&self, rowid: i64) -> Result<()> {
-        let removed = self.connection().execute("DELETE FROM sieve_scripts WHERE rowid = ?1;", params![rowid]);
+        let removed =
+            self.connection().execute("DELETE FROM sieve_scripts WHERE rowid = ?1;", params![rowid]);
         removed.map(drop).map_err(|e| self.failed("step failed", &e))
     }
 

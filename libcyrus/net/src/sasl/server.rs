@@ -144,28 +144,44 @@ impl Server {
         initial: Option<&[u8]>,
         dialect: &Dialect,
     ) -> std::result::Result<Success, Failure> {
+        let initial = initial.map(exchange::initial).transpose()?;
+        let mut ask = |challenge: &[u8]| exchange::ask(stream, dialect, challenge);
+        self.exchange(mechanism, initial.as_deref(), dialect.success_data, &mut ask)
+    }
+
+    /// As [`Server::authenticate`] for a protocol that reads responses by its own parser: `initial` is
+    /// decoded, `ask` sends a challenge and gives the decoded response.
+    ///
+    /// # Errors
+    /// See [`Failure`]; what `ask` returns.
+    pub fn exchange(
+        &mut self,
+        mechanism: &str,
+        initial: Option<&[u8]>,
+        success_data: bool,
+        ask: &mut dyn FnMut(&[u8]) -> std::result::Result<Vec<u8>, Failure>,
+    ) -> std::result::Result<Success, Failure> {
         self.connection = None;
         self.layer_wanted = false;
-        let initial = initial.map(exchange::initial).transpose()?;
         let mechanism = mechanism.to_ascii_uppercase();
-        if self.connect(Some(&mechanism), dialect.success_data).is_err() {
+        if self.connect(Some(&mechanism), success_data).is_err() {
             // The plugins named for it do not load alone: try with all.
             self.library = None;
-            let whole = self.connect(None, dialect.success_data);
+            let whole = self.connect(None, success_data);
             whole.map_err(|code| self.refused(code))?;
         }
         let Some(connection) = self.connection.clone() else {
             return Err(self.refused(Code::FAIL));
         };
-        let mut step = connection.borrow_mut().start(&mechanism, initial.as_deref());
+        let mut step = connection.borrow_mut().start(&mechanism, initial);
         loop {
             match step {
                 Ok(Step::Done(data)) => {
-                    let data = data.filter(|_| dialect.success_data);
+                    let data = data.filter(|_| success_data);
                     return self.success(&connection.borrow(), mechanism, data);
                 }
                 Ok(Step::Continue(challenge)) => {
-                    let response = exchange::ask(stream, dialect, &challenge)?;
+                    let response = ask(&challenge)?;
                     step = connection.borrow_mut().step(&response);
                 }
                 Err(code) => return Err(self.refused(code)),
