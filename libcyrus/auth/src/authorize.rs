@@ -250,4 +250,14 @@ mod tests {
         assert_eq!(server(b"root"), Ok(()));
         assert_eq!(server(b"owner"), Err(Denied::Permission));
     }
+
+    #[test]
+    fn scripts_belong_to_their_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("imapd.conf");
+        std::fs::write(&file, "configdirectory: /nowhere\nadmins: root\n").unwrap();
+        let config = Config::load(Some(&file), "sieve").unwrap();
+        let may = |who: &[u8]| authorize_scripts(&AuthState::new(&config, who), b"ann").is_ok();
+        assert!(may(b"ann") && may(b"root") && !may(b"bert") && !may(b"anyone"));
+    }
 }
