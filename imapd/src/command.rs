@@ -26,47 +26,134 @@ pub enum Ids {
     reason = "each variant is the command of the same name in RFC 3501 or the RFC its parser names"
 )]
 pub enum Command {
-    Append { mailbox: Vec<u8> },
-    Authenticate { mechanism: Vec<u8>, initial: Option<Vec<u8>> },
+    Append {
+        mailbox: Vec<u8>,
+    },
+    Authenticate {
+        mechanism: Vec<u8>,
+        initial: Option<Vec<u8>>,
+    },
     Capability,
     Check,
     Close,
-    Copy { ids: Ids, mailbox: Vec<u8> },
-    Create { mailbox: Vec<u8>, options: CreateOptions },
-    Delete { mailbox: Vec<u8> },
-    DeleteAcl { mailbox: Vec<u8>, identifier: Vec<u8> },
-    Enable { capabilities: Vec<Vec<u8>> },
-    Examine { mailbox: Vec<u8>, options: SelectOptions },
-    Expunge { ids: Option<Sequence> },
-    Fetch { ids: Ids, request: FetchRequest },
-    GetAcl { mailbox: Vec<u8> },
-    GetMetadata { mailboxes: Vec<Vec<u8>>, entries: Vec<MetadataName>, options: MetadataOptions },
-    GetQuota { root: Vec<u8> },
-    GetQuotaRoot { mailbox: Vec<u8> },
-    Id { parameters: Vec<(Vec<u8>, Option<Vec<u8>>)> },
+    Copy {
+        ids: Ids,
+        mailbox: Vec<u8>,
+    },
+    Create {
+        mailbox: Vec<u8>,
+        options: CreateOptions,
+    },
+    Delete {
+        mailbox: Vec<u8>,
+    },
+    DeleteAcl {
+        mailbox: Vec<u8>,
+        identifier: Vec<u8>,
+    },
+    Enable {
+        capabilities: Vec<Vec<u8>>,
+    },
+    Examine {
+        mailbox: Vec<u8>,
+        options: SelectOptions,
+    },
+    Expunge {
+        ids: Option<Sequence>,
+    },
+    Fetch {
+        ids: Ids,
+        request: FetchRequest,
+    },
+    GetAcl {
+        mailbox: Vec<u8>,
+    },
+    GetMetadata {
+        mailboxes: Vec<Vec<u8>>,
+        entries: Vec<MetadataName>,
+        options: MetadataOptions,
+    },
+    GetQuota {
+        root: Vec<u8>,
+    },
+    GetQuotaRoot {
+        mailbox: Vec<u8>,
+    },
+    Id {
+        parameters: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    },
     Idle,
     List(ListRequest),
-    ListRights { mailbox: Vec<u8>, identifier: Vec<u8> },
-    Login { user: Vec<u8>, password: PasswordArgument },
+    ListRights {
+        mailbox: Vec<u8>,
+        identifier: Vec<u8>,
+    },
+    Login {
+        user: Vec<u8>,
+        password: PasswordArgument,
+    },
     Logout,
     Lsub(ListRequest),
-    Move { ids: Ids, mailbox: Vec<u8> },
-    MyRights { mailbox: Vec<u8> },
+    Move {
+        ids: Ids,
+        mailbox: Vec<u8>,
+    },
+    MyRights {
+        mailbox: Vec<u8>,
+    },
     Namespace,
     Noop,
-    Reconstruct { mailbox: Vec<u8>, recursive: bool },
-    Rename { from: Vec<u8>, to: Vec<u8>, partition: Option<Vec<u8>> },
-    Search { by: Numbering, program: SearchProgram },
-    Select { mailbox: Vec<u8>, options: SelectOptions },
-    SetAcl { mailbox: Vec<u8>, identifier: Vec<u8>, rights: Vec<u8> },
-    SetMetadata { mailbox: Vec<u8>, entries: Vec<(MetadataName, Option<Vec<u8>>)> },
-    SetQuota { root: Vec<u8>, limits: Vec<(Vec<u8>, i64)> },
+    Reconstruct {
+        mailbox: Vec<u8>,
+        recursive: bool,
+    },
+    Rename {
+        from: Vec<u8>,
+        to: Vec<u8>,
+        partition: Option<Vec<u8>>,
+    },
+    Search {
+        by: Numbering,
+        program: SearchProgram,
+    },
+    Select {
+        mailbox: Vec<u8>,
+        options: SelectOptions,
+    },
+    SetAcl {
+        mailbox: Vec<u8>,
+        identifier: Vec<u8>,
+        rights: Vec<u8>,
+    },
+    SetMetadata {
+        mailbox: Vec<u8>,
+        entries: Vec<(MetadataName, Option<Vec<u8>>)>,
+    },
+    SetQuota {
+        root: Vec<u8>,
+        limits: Vec<(Vec<u8>, i64)>,
+    },
     StartTls,
-    Status { mailbox: Vec<u8>, items: Vec<StatusItem> },
-    Store { ids: Ids, request: StoreRequest },
-    Subscribe { mailbox: Vec<u8> },
+    Status {
+        mailbox: Vec<u8>,
+        items: Vec<StatusItem>,
+    },
+    Store {
+        ids: Ids,
+        request: StoreRequest,
+    },
+    Subscribe {
+        mailbox: Vec<u8>,
+    },
     Unselect,
-    Unsubscribe { mailbox: Vec<u8> },
+    /// XMEID: what the client calls itself in event notifications.
+    Xmeid {
+        /// Its id.
+        id: Vec<u8>,
+    },
+    Unsubscribe {
+        mailbox: Vec<u8>,
+    },
 }
 
 /// The name of a metadata entry (RFC 5464 3.2), in lower case.
@@ -486,6 +573,7 @@ pub static COMMANDS: &[Row] = {
         row("Unselect", Selected, Nothing, |l, _| parser::bare(l, Command::Unselect)),
         row("Unsubscribe", Authenticated, Nothing, parser::mailbox::unsubscribe),
         row("Xlist", Authenticated, Nothing, parser::list::xlist),
+        row("Xmeid", Authenticated, Nothing, parser::auth::xmeid),
     ]
 };
 

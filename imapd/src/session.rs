@@ -16,6 +16,7 @@ use libcyrus::base::log::{self, Priority};
 use libcyrus::imap::view::View;
 use libcyrus::net::prot::{Stream, Wake};
 use libcyrus::service::{Connection, signals};
+use libcyrus::store::event::EventKind;
 use libcyrus::store::mailbox::{Location, Mailbox};
 use libcyrus::util::mboxname::{MboxName, Namespace};
 use std::io;
@@ -170,7 +171,9 @@ impl<'p> Session<'p> {
             Err(stop) => self.say_bye(&stop),
         };
         cmd::close::leave_mailbox(&mut self);
+        self.tell_access(EventKind::Logout);
         self.run_cleanups();
+        self.imapd.catalog.flush_events();
         let (octets_in, octets_out) = self.stream.counts();
         if self.imapd.config.switch(Opt::Auditlog) {
             log::audit_traffic(&self.id, octets_in, octets_out);
@@ -243,6 +246,13 @@ impl<'p> Session<'p> {
         true
     }
 
+    /// Tells those who hear events that the user came or went.
+    pub fn tell_access(&self, kind: EventKind) {
+        if let Some(user) = &self.user {
+            self.imapd.catalog.report_session(kind, self.addresses, user.auth.userid());
+        }
+    }
+
     /// How long the client may be silent.
     #[must_use]
     pub fn timeout(&self) -> Duration {
@@ -292,6 +302,7 @@ impl<'p> Session<'p> {
         let started = Instant::now();
         let goes_on = match cmd::run(self, &tag, command)? {
             Flow::Answer(answer) => {
+                self.imapd.catalog.flush_events();
                 self.tell_changes(row.tell);
                 self.stream.write(&answer.line(&tag));
                 true

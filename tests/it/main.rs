@@ -5,6 +5,7 @@ mod corpus;
 mod crash;
 mod cyradm;
 mod dialogues;
+mod events;
 mod golden;
 mod golden_session;
 mod hammer;

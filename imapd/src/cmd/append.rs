@@ -13,6 +13,7 @@ use libcyrus::mime::copy::{EightBit, StrictCopy};
 use libcyrus::store::Error;
 use libcyrus::store::Store;
 use libcyrus::store::append::{AppendParams, AppendTxn, QuotaCheck, Stage, Staged};
+use libcyrus::store::event::EventKind;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{QuotaUse, SystemFlags};
 use libcyrus::store::quota::Change;
@@ -289,6 +290,7 @@ fn store_messages(
     let index = mailbox.lock_index(&lock, Mode::Exclusive)?;
     let uniqueid = index.mailbox_header().uniqueid.clone();
     let mut transaction = AppendTxn::begin(index, &userid, quota)?;
+    transaction.tell_as(EventKind::MessageAppend);
     for message in messages {
         transaction.add(&message.staged, &parameters(message, &granted))?;
     }
@@ -321,12 +323,14 @@ fn parameters(message: &Message, granted: &Granted) -> AppendParams {
             keyword => {
                 if rights.has(Rights::WRITE) {
                     params.keywords.push(keyword.to_vec());
+                    params.flag_names.push(flag.clone());
                 }
                 continue;
             }
         };
         if rights.has(needed) {
             params.system_flags = params.system_flags.with(bit);
+            params.flag_names.push(flag.clone());
         }
     }
     params

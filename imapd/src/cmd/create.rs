@@ -219,7 +219,8 @@ fn is_creatable_inbox(session: &Session<'_>, parts: &Parts) -> bool {
 fn create_own_inbox(session: &Session<'_>, lock: &UserLock, new: &NewMailbox) -> Result<MbEntry> {
     let catalog = &session.imapd.catalog;
     let actor = Actor::Tool(Granted::admin("autocreate"));
-    let new = NewMailbox { uniqueid: None, ..new.clone() };
+    let told_for = session.user.as_ref().map(|user| user.auth.userid().to_vec());
+    let new = NewMailbox { uniqueid: None, told_for, ..new.clone() };
     let entry = catalog.create_mailbox(&session.imapd.store, lock, &actor, &new)?;
     let (storage, messages) = autocreate_quotas(session);
     // As in C a quota that cannot be set is no reason to refuse the INBOX.
@@ -269,7 +270,8 @@ fn autocreate_user(session: &Session<'_>, auth: &AuthState, inbox: &MboxName, sh
     let store = &session.imapd.store;
     let actor = Actor::Tool(Granted::admin("autocreate"));
     let lock = store.lock_owner(Some(auth.userid()), Mode::Exclusive)?;
-    catalog.create_mailbox(store, &lock, &actor, &NewMailbox::named(inbox.clone()))?;
+    let new = |name| NewMailbox { told_for: Some(auth.userid().to_vec()), ..NewMailbox::named(name) };
+    catalog.create_mailbox(store, &lock, &actor, &new(inbox.clone()))?;
     catalog.change_subscription(auth, inbox, Subscribe::Force)?;
     let (storage, messages) = autocreate_quotas(session);
     let some = |limit: i64| (limit != 0).then_some(limit);
@@ -285,7 +287,7 @@ fn autocreate_user(session: &Session<'_>, auth: &AuthState, inbox: &MboxName, sh
     let (mut created, mut subscribed) = (0, 0);
     for folder in list(Opt::AutocreateInboxFolders) {
         let name = MboxName::new([inbox.as_bytes(), b".", folder.as_bytes()].concat());
-        let entry = match catalog.create_mailbox(store, &lock, &actor, &NewMailbox::named(name.clone())) {
+        let entry = match catalog.create_mailbox(store, &lock, &actor, &new(name.clone())) {
             Ok(entry) => entry,
             Err(error) => {
                 let text = format!("User {shown}, subfolder {folder} creation failed. {error}");

@@ -94,6 +94,10 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Store { ids, request } => Ok(store::store(session, &ids, &request)),
         Command::Subscribe { mailbox } => Ok(subscribe::subscribe(session, &mailbox)),
         Command::Unselect => Ok(close::unselect(session)),
+        Command::Xmeid { id } => {
+            session.imapd.catalog.set_event_client(&id);
+            Ok(Answer::completed().into())
+        }
         Command::Unsubscribe { mailbox } => Ok(subscribe::unsubscribe(session, &mailbox)),
     }
 }

@@ -315,6 +315,7 @@ impl IndexGuard<'_> {
                 cyrus_base::log::audit_modseq(session, name, uniqueid, highest, deleted);
             }
         }
+        self.tell_written();
         changed.changed = true;
         changed.highestmodseq = self.changes.header.highestmodseq;
         changed.appended = self.changes.header.num_records.saturating_sub(stored);

@@ -4,6 +4,7 @@ use super::Actor;
 use crate::Store;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
+use crate::event::{EventKind, Order};
 use crate::lock::{Mode, UserLock, Wait};
 use crate::mailbox::Mailbox;
 use cyrus_auth::{Denied, Op, Target, authorize};
@@ -28,6 +29,7 @@ impl Catalog {
         identifier: &[u8],
         rights: Option<&[u8]>,
     ) -> Result<Acl> {
+        let asked = rights;
         let rules = self.rules();
         let identifier = Parts::from_userid(identifier, rules).userid().ok_or(Error::InvalidIdentifier)?;
         let owner = name.owner(rules);
@@ -80,6 +82,11 @@ impl Catalog {
         change.commit()?;
         let text = acl.print();
         index.change_mailbox_header(|header| header.acl = Some(text))?;
+        if let Some(mut event) = index.event(EventKind::AclChange) {
+            event.set_acl(&identifier, asked);
+            event.set_user(actor.userid().unwrap_or_default());
+            index.tell(Order::AfterModseq, event);
+        }
         index.commit()?;
         self.sync_log(&[b"MAILBOX", name.as_bytes()]);
         Ok(acl)
