@@ -90,6 +90,8 @@ pub struct Session<'p> {
     pub sasl_may_go: bool,
     /// Mailboxes whose cleanup waits for a quiet moment.
     pub cleanups: Vec<Location>,
+    /// The administrator wants the user out, and BYE was said.
+    sent_away: bool,
 }
 
 /// What becomes of the session after a command.
@@ -161,6 +163,7 @@ impl<'p> Session<'p> {
             alert: None,
             sasl_may_go: true,
             cleanups: Vec::new(),
+            sent_away: false,
         }
     }
 
@@ -171,7 +174,10 @@ impl<'p> Session<'p> {
             Err(stop) => self.say_bye(&stop),
         };
         cmd::close::leave_mailbox(&mut self);
-        self.tell_access(EventKind::Logout);
+        // As C: those who are sent away do not log out.
+        if ending == Ending::Closed && !self.sent_away {
+            self.tell_access(EventKind::Logout);
+        }
         self.run_cleanups();
         self.imapd.catalog.flush_events();
         let (octets_in, octets_out) = self.stream.counts();
@@ -243,6 +249,7 @@ impl<'p> Session<'p> {
         let denied = self.imapd.catalog.user_denied(userid, service.as_bytes());
         let Some(text) = self.imapd.msgfiles.shutdown().or(denied) else { return false };
         self.untagged_alert(b"BYE", &text);
+        self.sent_away = true;
         true
     }
 

@@ -59,7 +59,14 @@ fn line(datagram: &[u8], root: &std::path::Path) -> String {
 /// Puts `@` for what differs from run to run.
 fn mask(text: &str) -> String {
     let mut out = text.to_owned();
+    // Deliveries add header fields with process and session ids: size, guid and what is made of it are not the same.
+    let delivered = text.contains("\"MessageNew\"");
+    let of_delivered = |before: &'static str| if delivered { before } else { "(nothing)" };
     for (before, after) in [
+        (of_delivered("\"messageSize\":"), ","),
+        (of_delivered("\"vnd.fastmail.cid\":\""), "\""),
+        (of_delivered("\"vnd.cmu.threadid\":\""), "\""),
+        (of_delivered("\"vnd.cmu.emailid\":\""), "\""),
         ("\"timestamp\":\"", "\""),
         ("\"pid\":", ","),
         ("\"mailboxID\":\"", "\""),
@@ -70,7 +77,6 @@ fn mask(text: &str) -> String {
         ("\"clientPort\":", ","),
         ("\"vnd.fastmail.counters\":\"", "\""),
         ("X-Cyrus-Session-Id: ", "\\"),
-        ("\"vnd.cmu.emailid\":\"M", "\""),
         ("DELETED/user/", "\";"),
         ("DELETED.user.", "\";"),
     ] {
@@ -113,7 +119,7 @@ fn message(name: &str) -> &'static [u8] {
               charset=utf-8\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\n--b\r\nContent-Type: application/octet-stream\r\n\
               Content-Disposition: attachment; filename=x.bin\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n--b--\r\n"
         }
-        "eight" => b"Subject: eight bits\r\nMessage-ID: <8@example.org>\r\n\r\nlatin \xe9\xe8\r\n",
+        "eight" => b"Date: Wed, 09 Nov 2022 12:00:00 +0000\r\nSubject: eight bits\r\nMessage-ID: <8@example.org>\r\n\r\nlatin \xe9\xe8\r\n",
         "big" => {
             static BIG: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
             BIG.get_or_init(|| {
@@ -141,7 +147,6 @@ fn run(name: &str, server: Server) -> String {
     let ear = Ear::listen(&instance);
     instance.start();
     let mut out = String::new();
-    let mut seen = 0;
     let mut sessions: std::collections::BTreeMap<String, Imap> = std::collections::BTreeMap::new();
     for text in steps.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
         let (who, what) = text.split_once(": ").expect("who: what");
@@ -174,32 +179,21 @@ fn run(name: &str, server: Server) -> String {
             }
         }
         step(&mut out, &ear, &instance, text);
-        if let Some(log) = instance.syslog() {
-            for l in
-                log.lines().iter().skip(seen).filter(|l| l.contains("Cannot notify") || l.contains("NOTIFY"))
-            {
-                out.push_str(&format!("!! {l}\n"));
-            }
-            seen = log.lines().len();
-        }
     }
     // The oracle ends its process over an event that lacks a parameter; such options make no script.
     let lame = instance.syslog().and_then(|log| log.find("Cannot notify event"));
-    if std::env::var_os("X").is_none() {
-        assert!(lame.is_none(), "{name} on {server:?}: {lame:?}");
-    }
+    assert!(lame.is_none(), "{name} on {server:?}: {lame:?}");
     out
 }
 
-const SCRIPTS: &[&str] = &["all"];
+/// Together more than 200 events.
+const SCRIPTS: &[&str] = &["all", "default", "exclude", "inboxes"];
 
 #[test]
 fn ours_notifies_as_the_oracle_did() {
     case("ours::events", &[], || {
         for name in SCRIPTS {
-            let said = run(name, Server::Ours);
-            let _ = std::fs::write(format!("/tmp/events-ours-{name}.txt"), &said);
-            record::check(&format!("events/{name}"), Server::Ours, &said);
+            record::check(&format!("events/{name}"), Server::Ours, &run(name, Server::Ours));
         }
     });
 }

@@ -95,7 +95,12 @@ fn give_special_uses(session: &Session<'_>, lock: &UserLock, entry: &MbEntry, us
     let owner = entry.name.owner(catalog.rules()).unwrap_or_default();
     let mut mailbox = Mailbox::open(&session.imapd.store, lock, location, Mode::Shared, Wait::Block)?;
     let mut index = mailbox.lock_index(lock, Mode::Exclusive)?;
-    index.annotation_changed(None, b"/specialuse", &owner, b"", &uses.join(&b' '), Touch::Silent)?;
+    // As C: with the counters of `conversations` the new mailbox has its modseq already.
+    let touch = match session.imapd.config.switch(Opt::Conversations) {
+        true => Touch::Silent,
+        false => Touch::Modseq,
+    };
+    index.annotation_changed(None, b"/specialuse", &owner, b"", &uses.join(&b' '), touch)?;
     index.commit().map(drop)
 }
 

@@ -3,6 +3,7 @@
 use super::{Event, EventKind, Param, Value};
 use crate::audit::message_id;
 use crate::catalog::Catalog;
+use crate::counters::Counters;
 use crate::error::Resource;
 use crate::mailbox::{IndexHeader, Location, Mailbox, MailboxHeader, Record, SystemFlags};
 use crate::mboxlist::MbEntry;
@@ -17,12 +18,19 @@ pub(crate) struct Place<'a> {
     pub(crate) location: &'a Location,
     pub(crate) header: &'a MailboxHeader,
     pub(crate) index: &'a IndexHeader,
+    /// The owner's counters, where they are not to be read now.
+    pub(crate) counters: Option<&'a Counters>,
 }
 
 impl<'a> Place<'a> {
     /// A mailbox as it was last read.
     pub(crate) fn of(mailbox: &'a Mailbox) -> Self {
-        Self { location: mailbox.location(), header: mailbox.header(), index: mailbox.index_header() }
+        Self {
+            location: mailbox.location(),
+            header: mailbox.header(),
+            index: mailbox.index_header(),
+            counters: None,
+        }
     }
 }
 
@@ -262,7 +270,14 @@ impl Event {
         if !self.wants(Param::Counters) && !self.wants(Param::JmapStates) {
             return;
         }
-        let Ok(counters) = catalog.read_counters(name) else { return };
+        let now;
+        let counters = match place.counters {
+            Some(counters) => counters,
+            None => {
+                now = catalog.read_counters(name).unwrap_or_default();
+                &now
+            }
+        };
         if self.wants(Param::Counters) {
             self.set_text(Param::Counters, counters.summary());
         }

@@ -6,6 +6,7 @@ use super::fill::Place;
 use super::rules::Rules;
 use super::{Event, EventKind, Param, Value, json, url};
 use crate::catalog::Catalog;
+use crate::counters::Counters;
 use crate::mailbox::Location;
 use cyrus_base::config::{Config, Opt};
 use cyrus_net::local::{Notification, Notifier, Patience, Sent};
@@ -201,6 +202,18 @@ impl Catalog {
     #[must_use]
     pub fn event(&self, kind: EventKind) -> Option<Event> {
         self.reporter()?.begin(kind)
+    }
+
+    /// The counters of the owner of a mailbox, where an event that is told after a commit is to
+    /// have those from before it, as C has it.
+    pub(crate) fn counters_for_events(&self, name: &MboxName) -> Option<Counters> {
+        let rules = &self.reporter()?.rules;
+        if rules.wants(EventKind::FlagsSet, Param::Counters)
+            || rules.wants(EventKind::FlagsSet, Param::JmapStates)
+        {
+            return self.read_counters(name).ok();
+        }
+        None
     }
 
     /// Whether any events are told.

@@ -263,6 +263,8 @@ impl IndexGuard<'_> {
         }
         let stored = self.changes.stored;
         let store = std::sync::Arc::clone(&self.mailbox.store);
+        self.counters_before =
+            store.catalog().and_then(|catalog| catalog.counters_for_events(&self.mailbox.location.name));
         let disk = store.disk();
         self.changes.caches.commit(disk)?;
         if self.changes.caches.replaced() {

@@ -9,6 +9,7 @@ use super::index::{
 use super::location::Location;
 use crate::append::ParsedMessage;
 use crate::context::{ExpungeMode, Store};
+use crate::counters::Counters;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKind, Order, Place};
 use crate::lock::{IndexFile, Mode, NameLock, UserLock, Wait};
@@ -61,6 +62,8 @@ pub struct IndexGuard<'m> {
     pub(super) user: &'m UserLock,
     /// What is to be told once the changes are written.
     pub(super) events: Vec<(Order, Event)>,
+    /// The owner's counters before the changes were written, where events tell of them.
+    pub(super) counters_before: Option<Counters>,
 }
 
 impl Mailbox {
@@ -212,7 +215,7 @@ impl Mailbox {
             return Err(Error::NotFound);
         }
         let changes = Changes::new(self);
-        Ok(IndexGuard { mailbox: self, mode, changes, user, events: Vec::new() })
+        Ok(IndexGuard { mailbox: self, mode, changes, user, events: Vec::new(), counters_before: None })
     }
 
     /// Whether the mailbox still has the name it was opened by. Headers of old versions have none.
@@ -540,7 +543,7 @@ impl IndexGuard<'_> {
     /// Tells an event about what was written already.
     pub(crate) fn tell_now(&self, event: Event) {
         if let Some(catalog) = self.mailbox.store.catalog() {
-            catalog.report_of(&self.place(), event);
+            catalog.report_of(&self.place(self.counters_before.as_ref()), event);
         }
     }
 
@@ -553,25 +556,27 @@ impl IndexGuard<'_> {
         let (before, after): (Vec<_>, Vec<_>) = std::mem::take(&mut self.events)
             .into_iter()
             .partition(|(order, _)| *order == Order::BeforeModseq);
+        let counters = self.counters_before.as_ref();
         for (_, event) in before {
-            catalog.report_of(&self.place(), event);
+            catalog.report_of(&self.place(counters), event);
         }
         if self.changes.modseq_dirty
             && let Some(mut event) = catalog.event(EventKind::MailboxModseq)
         {
             event.set_user(b"");
-            catalog.report_of(&self.place(), event);
+            catalog.report_of(&self.place(None), event);
         }
         for (_, event) in after {
-            catalog.report_of(&self.place(), event);
+            catalog.report_of(&self.place(counters), event);
         }
     }
 
-    fn place(&self) -> Place<'_> {
+    fn place<'a>(&'a self, counters: Option<&'a Counters>) -> Place<'a> {
         Place {
             location: &self.mailbox.location,
             header: self.changes.mailbox_header.as_ref().unwrap_or(&self.mailbox.header),
             index: &self.changes.header,
+            counters,
         }
     }
 

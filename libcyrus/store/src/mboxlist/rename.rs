@@ -168,7 +168,7 @@ impl Catalog {
         self.sync_log(&[b"RENAME", entry.name.as_bytes(), to.as_bytes()]);
         self.forget_status(&entry.name);
         if let (Some(event), Some((location, header, index))) = (event, &told) {
-            self.tell_renamed(event, entry, &Place { location, header, index });
+            self.tell_renamed(event, entry, &Place { location, header, index, counters: None });
         }
         match leftover {
             Some(mailbox) => mailbox.delete_renamed(lock),

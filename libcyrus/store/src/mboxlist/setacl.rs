@@ -29,7 +29,6 @@ impl Catalog {
         identifier: &[u8],
         rights: Option<&[u8]>,
     ) -> Result<Acl> {
-        let asked = rights;
         let rules = self.rules();
         let identifier = Parts::from_userid(identifier, rules).userid().ok_or(Error::InvalidIdentifier)?;
         let owner = name.owner(rules);
@@ -60,6 +59,7 @@ impl Catalog {
             return Err(Error::PermissionDenied);
         }
         let delete_right = self.delete_right();
+        let asked = rights.map(|rights| SetMode::split(rights).1);
         let (mode, letters) = SetMode::split(rights.unwrap_or_default());
         let rights = Rights::parse_strict(letters, delete_right).map_err(|_| Error::InvalidRights)?;
         if !actor.is_admin()
