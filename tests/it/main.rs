@@ -10,4 +10,5 @@ mod golden;
 mod golden_session;
 mod hammer;
 mod lmtp;
+mod notifyd;
 mod tidy;

@@ -194,9 +194,9 @@ options! {
     Yes AutocreateQuota "autocreate_quota" Int(-1) "2.5.0" [] "storage quota KiB for new INBOXes; >=0 turns automatic creation on";
     Yes AutocreateQuotaMessages "autocreate_quota_messages" Int(-1) "3.0.0" [] "message count quota for new INBOXes";
     NotYet AutocreateSieveFolders "autocreate_sieve_folders" Str(None) "2.5.0" [] "folders fileinto may create";
-    NotYet AutocreateSieveScript "autocreate_sieve_script" Str(None) "2.5.0" [] "script file installed for new users";
-    NotYet AutocreateSieveScriptCompile "autocreate_sieve_script_compile" Switch(false) "2.5.0" [] "compile the default script when its bytecode is missing or old";
-    NotYet AutocreateSieveScriptCompiled "autocreate_sieve_script_compiled" Str(None) "2.5.0" [] "bytecode file of the default script";
+    Yes AutocreateSieveScript "autocreate_sieve_script" Str(None) "2.5.0" [] "script file installed for new users";
+    Yes AutocreateSieveScriptCompile "autocreate_sieve_script_compile" Switch(false) "2.5.0" [] "compile the default script when its bytecode is missing or old";
+    Yes AutocreateSieveScriptCompiled "autocreate_sieve_script_compiled" Str(None) "2.5.0" [] "bytecode file of the default script";
     Yes AutocreateSubscribeFolders "autocreate_subscribe_folders" Str(None) "2.5.0" [] "new folders to subscribe";
     Yes AutocreateSubscribeSharedfolders "autocreate_subscribe_sharedfolders" Str(None) "2.5.0" [] "shared folders to subscribe for new users";
     Yes AutocreateSubscribeSharedfoldersAll "autocreate_subscribe_sharedfolders_all" Switch(false) "2.5.0" [] "subscribe new users to all readable shared folders";
@@ -255,7 +255,7 @@ options! {
     Yes Davdriveprefix "davdriveprefix" Str(Some("#drive")) "3.0.0" [] "name of the top folder for WebDAV files";
     Yes Davnotificationsprefix "davnotificationsprefix" Str(Some("#notifications")) "3.0.0" [] "name of the DAV notifications folder";
     NotYet DavRealm "dav_realm" Str(None) "2.5.0" [] "HTTP auth realm for all DAV";
-    NotYet DavLockTimeout "dav_lock_timeout" Duration(Some("20s"), b's') "3.1.8" [] "how long to wait for a locked DAV database";
+    Yes DavLockTimeout "dav_lock_timeout" Duration(Some("20s"), b's') "3.1.8" [] "how long to wait for a locked DAV database";
     Yes Debug "debug" Switch(false) "2.5.0" [] "also log LOG_DEBUG messages";
     Yes DebugCommand "debug_command" Str(None) "2.3.17" [] "command started by service option -D";
     NotYet DebugWritefailGuid "debug_writefail_guid" Str(None) "3.6.0" [] "testing: pretend the disk is full for this guid";
@@ -300,7 +300,7 @@ options! {
     NotYet Httpdocroot "httpdocroot" Str(None) "2.5.0" [] "document root for static files";
     NotYet Httpkeepalive "httpkeepalive" Duration(Some("20s"), b's') "3.1.8" [] "idle time of persistent HTTP connections";
     NotYet Httplogheaders "httplogheaders" Str(None) "3.3.1" [] "extra request headers to log";
-    NotYet Httpmodules "httpmodules" Bits("", &["admin", "caldav", "carddav", "cgi", "domainkey", "freebusy", "ischedule", "jmap", "prometheus", "rss", "tzdist", "webdav"]) "3.1.7" [] "HTTP modules to enable";
+    Yes Httpmodules "httpmodules" Bits("", &["admin", "caldav", "carddav", "cgi", "domainkey", "freebusy", "ischedule", "jmap", "prometheus", "rss", "tzdist", "webdav"]) "3.1.7" [] "HTTP modules to enable";
     NotYet Httpprettytelemetry "httpprettytelemetry" Switch(false) "2.5.0" [] "indent XML/JSON in telemetry and output";
     NotYet Httptimeout "httptimeout" Duration(Some("5m"), b'm') "3.1.8" [] "idle timeout of HTTP clients";
     NotYet HttpH2Altsvc "http_h2_altsvc" Str(None) "3.6.0" [] "Alt-Svc value for HTTP/2 upgrade";
@@ -504,7 +504,7 @@ options! {
     NotYet Reverseuniqueids "reverseuniqueids" Switch(true) "3.6.0" ["3.6.0"] "obsolete, no effect";
     Yes Rfc2046Strict "rfc2046_strict" Switch(false) "2.3.17" [] "exact MIME boundary matching only";
     Yes Rfc2047Utf8 "rfc2047_utf8" Switch(false) "3.0.0" [] "treat raw 8-bit in headers as UTF-8";
-    NotYet Rfc3028Strict "rfc3028_strict" Switch(true) "2.3.17" [] "refuse 8-bit and other laxities in Sieve scripts";
+    Yes Rfc3028Strict "rfc3028_strict" Switch(true) "2.3.17" [] "refuse 8-bit and other laxities in Sieve scripts";
     NotYet RssFeedlistTemplate "rss_feedlist_template" Str(None) "2.5.0" [] "HTML template of the feed list";
     NotYet RssFeeds "rss_feeds" Str(Some("*")) "2.5.0" [] "mailboxes offered as feeds (wildmat)";
     NotYet RssMaxage "rss_maxage" Duration(None, b'd') "3.1.8" [] "oldest items in feeds";
@@ -545,15 +545,15 @@ options! {
     Yes Sharedprefix "sharedprefix" Str(Some("Shared Folders")) "2.3.17" [] "prefix of shared folders in altnamespace";
     NotYet SieveAllowreferrals "sieve_allowreferrals" Switch(true) "2.3.17" [] "timsieved gives referrals in a murder";
     NotYet SieveDuplicateMaxExpiration "sieve_duplicate_max_expiration" Duration(Some("90d"), b's') "3.1.8" [] "longest memory of the duplicate test";
-    NotYet SieveExtensions "sieve_extensions" Bits("fileinto reject vacation vacation-seconds notify include envelope environment body relational regex subaddress copy date index imap4flags mailbox mboxmetadata servermetadata variables editheader extlists duplicate ihave fcc special-use redirect-dsn redirect-deliverby mailboxid vnd.cyrus.log vnd.cyrus.jmapquery vnd.cyrus.imip snooze", &["fileinto", "reject", "vacation", "vacation-seconds", "notify", "include", "envelope", "environment", "body", "relational", "regex", "subaddress", "copy", "date", "index", "imap4flags=imapflags", "mailbox", "mboxmetadata", "servermetadata", "variables", "editheader", "extlists", "duplicate", "ihave", "fcc", "special-use", "redirect-dsn", "redirect-deliverby", "mailboxid", "vnd.cyrus.log=x-cyrus-log", "vnd.cyrus.jmapquery=x-cyrus-jmapquery", "vnd.cyrus.imip", "snooze=vnd.cyrus.snooze=x-cyrus-snooze"]) "3.6.0" [] "enabled Sieve extensions";
+    Yes SieveExtensions "sieve_extensions" Bits("fileinto reject vacation vacation-seconds notify include envelope environment body relational regex subaddress copy date index imap4flags mailbox mboxmetadata servermetadata variables editheader extlists duplicate ihave fcc special-use redirect-dsn redirect-deliverby mailboxid vnd.cyrus.log vnd.cyrus.jmapquery vnd.cyrus.imip snooze", &["fileinto", "reject", "vacation", "vacation-seconds", "notify", "include", "envelope", "environment", "body", "relational", "regex", "subaddress", "copy", "date", "index", "imap4flags=imapflags", "mailbox", "mboxmetadata", "servermetadata", "variables", "editheader", "extlists", "duplicate", "ihave", "fcc", "special-use", "redirect-dsn", "redirect-deliverby", "mailboxid", "vnd.cyrus.log=x-cyrus-log", "vnd.cyrus.jmapquery=x-cyrus-jmapquery", "vnd.cyrus.imip", "snooze=vnd.cyrus.snooze=x-cyrus-snooze"]) "3.6.0" [] "enabled Sieve extensions";
     Yes SieveFolder "sieve_folder" Str(Some("#sieve")) "3.6.0" [] "folder that holds Sieve scripts";
     NotYet SieveMaxscriptsize "sieve_maxscriptsize" Int(32) "2.3.17" [] "largest script, KiB";
     NotYet SieveMaxscripts "sieve_maxscripts" Int(5) "2.3.17" [] "scripts per user";
     Yes SieveUtf8fileinto "sieve_utf8fileinto" Switch(false) "2.3.17" [] "fileinto names are UTF-8 rather than modified UTF-7";
     NotYet SieveSaslSendUnsolicitedCapability "sieve_sasl_send_unsolicited_capability" Switch(false) "2.3.17" [] "send capabilities after a security layer starts";
     NotYet SieveUseLmtpReject "sieve_use_lmtp_reject" Switch(true) "3.1.1" [] "reject with an LMTP error instead of an MDN when possible";
-    NotYet SieveVacationMinResponse "sieve_vacation_min_response" Duration(Some("3d"), b's') "3.1.8" [] "smallest vacation interval";
-    NotYet SieveVacationMaxResponse "sieve_vacation_max_response" Duration(Some("90d"), b's') "3.1.8" [] "largest vacation interval";
+    Yes SieveVacationMinResponse "sieve_vacation_min_response" Duration(Some("3d"), b's') "3.1.8" [] "smallest vacation interval";
+    Yes SieveVacationMaxResponse "sieve_vacation_max_response" Duration(Some("90d"), b's') "3.1.8" [] "largest vacation interval";
     Yes Sievedir "sievedir" Str(Some("/usr/sieve")) "2.3.17" [] "directory of compiled scripts";
     NotYet Sievenotifier "sievenotifier" Str(None) "2.3.17" [] "notifyd method for Sieve notify";
     Yes Sieveusehomedir "sieveusehomedir" Switch(false) "2.3.17" [] "scripts live in ~user/.sieve";
