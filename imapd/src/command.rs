@@ -68,8 +68,13 @@ pub enum Command {
     GetAcl {
         mailbox: Vec<u8>,
     },
+    GetAnnotation {
+        mailbox: Vec<u8>,
+        request: AnnotationRequest,
+    },
     GetMetadata {
         mailboxes: Vec<Vec<u8>>,
+        is_pattern: bool,
         entries: Vec<MetadataName>,
         options: MetadataOptions,
     },
@@ -125,6 +130,10 @@ pub enum Command {
         identifier: Vec<u8>,
         rights: Vec<u8>,
     },
+    SetAnnotation {
+        mailbox: Vec<u8>,
+        entries: Vec<AnnotationEntry>,
+    },
     SetMetadata {
         mailbox: Vec<u8>,
         entries: Vec<(MetadataName, Option<Vec<u8>>)>,
@@ -154,6 +163,24 @@ pub enum Command {
     Unsubscribe {
         mailbox: Vec<u8>,
     },
+}
+
+/// Which annotations are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnnotationRequest {
+    /// Names of entries, with wildcards.
+    pub entries: Vec<Vec<u8>>,
+    /// Names of attributes, with wildcards.
+    pub attributes: Vec<Vec<u8>>,
+}
+
+/// Attributes of an annotation entry that are set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnotationEntry {
+    /// The entry.
+    pub name: Vec<u8>,
+    /// Attributes with their values, `None` for NIL.
+    pub values: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 /// The name of a metadata entry (RFC 5464 3.2), in lower case.
@@ -242,6 +269,15 @@ pub struct FetchRequest {
     reason = "the items of RFC 3501 6.4.5, RFC 3516, 7162, 8474, 8514 and C's own by their names"
 )]
 pub enum FetchItem {
+    /// RFC 5257
+    Annotation(AnnotationRequest),
+    /// C's own, as the next ones of conversations.
+    BaseCid,
+    Cid,
+    Mailboxes,
+    MailboxIds,
+    /// RFC 8970
+    Preview,
     Binary {
         section: Vec<u8>,
         peek: bool,
@@ -322,14 +358,24 @@ pub enum StoreMode {
 /// STORE's work.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StoreRequest {
-    /// Add, remove or replace.
-    pub mode: StoreMode,
-    /// `.SILENT`
-    pub silent: bool,
     /// UNCHANGEDSINCE (RFC 7162 3.1.3).
     pub unchanged_since: Option<u64>,
-    /// System flags and keywords as written.
-    pub flags: Vec<Vec<u8>>,
+    /// What is changed.
+    pub change: StoreChange,
+}
+
+/// What STORE changes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum StoreChange {
+    /// Annotations (RFC 5257).
+    Annotations(Vec<AnnotationEntry>),
+    /// Flags; with `.SILENT` they are told all the same.
+    Flags {
+        /// Add, remove or replace.
+        mode: StoreMode,
+        /// System flags and keywords as written.
+        flags: Vec<Vec<u8>>,
+    },
 }
 
 /// STATUS data items (RFC 3501 6.3.10, 7162, 8438, 8474, and C's own).
@@ -443,6 +489,12 @@ pub enum DateField {
 pub enum SearchKey {
     All,
     And(Vec<SearchKey>),
+    /// RFC 5257 4.6
+    Annotation {
+        entry: Vec<u8>,
+        attribute: Vec<u8>,
+        value: Option<Vec<u8>>,
+    },
     Or(Box<SearchKey>, Box<SearchKey>),
     Not(Box<SearchKey>),
     /// Message numbers.
@@ -543,6 +595,7 @@ pub static COMMANDS: &[Row] = {
         row("Expunge", Selected, All, |l, _| parser::bare(l, Command::Expunge { ids: None })),
         row("Fetch", Selected, NoExpunge, parser::fetch::parse),
         row("Getacl", Authenticated, Nothing, parser::acl::get),
+        row("Getannotation", Authenticated, Nothing, parser::annotate::get),
         row("Getmetadata", Authenticated, Nothing, parser::metadata::get),
         row("Getquota", Authenticated, Nothing, parser::quota::get),
         row("Getquotaroot", Authenticated, Nothing, parser::quota::get_root),
@@ -564,6 +617,7 @@ pub static COMMANDS: &[Row] = {
         row("Search", Selected, NoExpunge, parser::search::parse),
         row("Select", Authenticated, Nothing, parser::mailbox::select),
         row("Setacl", Authenticated, Nothing, parser::acl::set),
+        row("Setannotation", Authenticated, Nothing, parser::annotate::set),
         row("Setmetadata", Authenticated, Nothing, parser::metadata::set),
         row("Setquota", Authenticated, Nothing, parser::quota::set),
         row("Starttls", Any, Nothing, |l, _| parser::bare(l, Command::StartTls)),

@@ -369,6 +369,7 @@ impl<'p> Session<'p> {
             literal_octets: octets(Opt::Maxliteral),
             arguments_octets: octets(Opt::Maxargssize),
             literal_minus: config.switch(Opt::Literalminus),
+            conversations: config.switch(Opt::Conversations),
             login_needs_layer: self.user.is_none() && cmd::login::needs_layer_for_password(self),
         }
     }

@@ -8,6 +8,7 @@ use crate::session::{Flow, Session};
 use libcyrus::auth::{AuthState, Granted};
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
+use libcyrus::store::annotate::Scope;
 use libcyrus::store::lock::{Mode, UserLock, Wait};
 use libcyrus::store::mailbox::{Mailbox, Touch};
 use libcyrus::store::mboxlist::{Actor, Find, MbEntry, MbKind, MbType, NewMailbox, Step};
@@ -130,15 +131,21 @@ fn wanted(
         if parts.localpart.is_none() || parts.boxes.len() != 1 {
             return Err(Error::SpecialUse.into());
         }
-        wanted.special_uses = check_special_uses(session, userid, uses)
+        wanted.special_uses = check_special_uses(session, userid, uses, &[])
             .map_err(|error| Answer::from(error).with_code("USEATTR"))?;
     }
     Ok(wanted)
 }
 
-/// The uses as the list of known ones writes them; each may be on one mailbox only.
+/// The uses as the list of known ones writes them; each may be on one mailbox only, and stays where
+/// `current` has it.
 /// C: specialuse_validate()
-fn check_special_uses(session: &Session<'_>, userid: &[u8], uses: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+fn check_special_uses(
+    session: &Session<'_>,
+    userid: &[u8],
+    uses: &[Vec<u8>],
+    current: &[Vec<u8>],
+) -> Result<Vec<Vec<u8>>> {
     let known: Vec<&str> = session.imapd.config.words(Opt::SpecialuseExtra).chain(SPECIAL_USES).collect();
     let mut checked = Vec::new();
     for word in uses.iter().filter(|word| !word.is_empty()) {
@@ -148,7 +155,8 @@ fn check_special_uses(session: &Session<'_>, userid: &[u8], uses: &[Vec<u8>]) ->
                 || each.get(1..).is_some_and(|rest| rest.eq_ignore_ascii_case(word))
         };
         let found = known.iter().find(is_meant).ok_or(Error::BadAnnotationEntry)?;
-        if session.imapd.catalog.find_special_use(found.as_bytes(), userid)?.is_some() {
+        let is_kept = current.iter().any(|each| each.eq_ignore_ascii_case(found.as_bytes()));
+        if !is_kept && session.imapd.catalog.find_special_use(found.as_bytes(), userid)?.is_some() {
             return Err(Error::SpecialUse);
         }
         checked.push(found.as_bytes().to_vec());
@@ -156,23 +164,28 @@ fn check_special_uses(session: &Session<'_>, userid: &[u8], uses: &[Vec<u8>]) ->
     Ok(checked)
 }
 
-/// The canonical form of a list of uses; those in `current` are the mailbox's already.
+/// The canonical form of a list of uses for an existing mailbox; those it has already may stay.
 ///
 /// # Errors
-/// `BadAnnotationEntry`, `SpecialUse`.
+/// `BadAnnotationEntry`, `SpecialUse`, `HasChildren`.
 pub(super) fn special_use_value(
     session: &Session<'_>,
+    entry: &MbEntry,
     userid: &[u8],
     text: &[u8],
-    current: &[u8],
 ) -> Result<Vec<u8>> {
-    let words = |text: &[u8]| text.split(u8::is_ascii_whitespace).map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let current = words(current);
-    let (kept, new): (Vec<_>, Vec<_>) =
-        words(text).into_iter().partition(|word| current.iter().any(|each| each.eq_ignore_ascii_case(word)));
-    let mut uses = kept;
-    uses.extend(check_special_uses(session, userid, &new)?);
-    uses.retain(|word| !word.is_empty());
+    let catalog = &session.imapd.catalog;
+    let words = |text: &[u8]| -> Vec<Vec<u8>> {
+        let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        words.map(<[u8]>::to_vec).collect()
+    };
+    let current = catalog.annotation(Scope::Mailbox(entry), b"/specialuse", userid)?.unwrap_or_default();
+    let uses = check_special_uses(session, userid, &words(text), &words(&current))?;
+    let childless: Vec<&str> = session.imapd.config.words(Opt::SpecialuseNochildren).collect();
+    let is_childless = |given: &Vec<u8>| childless.iter().any(|word| word.as_bytes() == given.as_slice());
+    if uses.iter().any(is_childless) && catalog.has_children(&entry.name)? {
+        return Err(Error::HasChildren);
+    }
     Ok(uses.join(&b' '))
 }
 

@@ -121,8 +121,10 @@ impl Counters {
         Some(counters)
     }
 
-    /// The counters as event notifications have them. C: `mboxevent_extract_mailbox()`
-    pub(crate) fn summary(&self) -> String {
+    /// The counters as event notifications and `/vendor/cmu/cyrus-imapd/usercounters` have them:
+    /// version, modseqs, uidvalidity. C: `mboxevent_extract_mailbox()`
+    #[must_use]
+    pub fn summary(&self) -> String {
         let slots = [
             Slot::Highest,
             Slot::Mail,

@@ -165,11 +165,11 @@ options! {
     Yes AnnotationDb "annotation_db" List(Some("twoskip"), &["skiplist", "twoskip", "zeroskip"]) "3.1.6" [] "database type of annotation files";
     Yes AnnotationDbPath "annotation_db_path" Str(None) "2.5.0" [] "absolute path of the global annotations database";
     Yes Anyoneuseracl "anyoneuseracl" Switch(true) "2.3.17" [] "let users grant rights to `anyone` on their mailboxes";
-    NotYet AnnotationAllowUndefined "annotation_allow_undefined" Switch(false) "2.5.0" [] "accept annotation entries with no definition";
-    NotYet AnnotationDefinitions "annotation_definitions" Str(None) "2.5.0" [] "file defining additional annotation entries";
+    Yes AnnotationAllowUndefined "annotation_allow_undefined" Switch(false) "2.5.0" [] "accept annotation entries with no definition";
+    Yes AnnotationDefinitions "annotation_definitions" Str(None) "2.5.0" [] "file defining additional annotation entries";
     NotYet AnnotationCallout "annotation_callout" Str(None) "2.5.0" [] "program or socket consulted for annotations and flags of appended mail";
     NotYet AnnotationCalloutDisableAppend "annotation_callout_disable_append" Switch(false) "3.1.2" [] "do not run the callout for IMAP APPEND";
-    NotYet AnnotationEnableLegacyCommands "annotation_enable_legacy_commands" Switch(false) "3.1.6" [] "offer the old GETANNOTATION/SETANNOTATION commands";
+    Yes AnnotationEnableLegacyCommands "annotation_enable_legacy_commands" Switch(false) "3.1.6" [] "offer the old GETANNOTATION/SETANNOTATION commands";
     NotYet ApsTopic "aps_topic" Str(None) "3.0.0" [] "Apple push topic for mail";
     NotYet ApsTopicCaldav "aps_topic_caldav" Str(None) "3.0.0" [] "Apple push topic for CalDAV";
     NotYet ApsTopicCarddav "aps_topic_carddav" Str(None) "3.0.0" [] "Apple push topic for CardDAV";
@@ -317,7 +317,7 @@ options! {
     NotYet ImprovedMboxlistSort "improved_mboxlist_sort" Switch(false) "2.3.17" [] "historic sort order switch, unused in 3.6.1";
     NotYet JmapEmailsearchDbPath "jmap_emailsearch_db_path" Str(None) "3.1.6" ["3.6.0"] "obsolete query cache file";
     NotYet JmapQuerycacheMaxAge "jmap_querycache_max_age" Duration(Some("0m"), b'm') "3.6.0" [] "life of cached JMAP queries, 0 off";
-    NotYet JmapPreviewAnnot "jmap_preview_annot" Str(None) "3.1.1" [] "annotation holding the JMAP preview";
+    Yes JmapPreviewAnnot "jmap_preview_annot" Str(None) "3.1.1" [] "annotation holding the JMAP preview";
     NotYet JmapImagesizeAnnot "jmap_imagesize_annot" Str(None) "3.1.1" [] "annotation holding image sizes";
     NotYet JmapInlinedcidsAnnot "jmap_inlinedcids_annot" Str(None) "3.1.1" [] "annotation holding inlined content ids";
     NotYet JmapPreviewLength "jmap_preview_length" Int(64) "3.1.1" [] "characters of generated previews";

@@ -3,7 +3,9 @@
 use super::{By, Host, Row, SeenPlace, View, position};
 use cyrus_store::event::{Event, EventKind, Order};
 use cyrus_store::lock::Mode;
-use cyrus_store::mailbox::{FlagLimit, IndexGuard, InternalFlags, Record, SystemFlags, Touch, UserFlags};
+use cyrus_store::mailbox::{
+    FlagLimit, IndexGuard, InternalFlags, NewAnnotation, Record, SystemFlags, Touch, UserFlags,
+};
 use cyrus_store::{Error, Result};
 use cyrus_util::ids::{ModSeq, MsgNo};
 use cyrus_util::seqset::SeqSet;
@@ -81,6 +83,52 @@ impl View {
             }
             shift(rows.unseen, unseen_delta);
             told.tell(guard, host.userid(), *rows.unseen);
+            Ok(StoreOutcome { modified: SeqSet::from_sorted(modified) })
+        })
+    }
+
+    /// Sets annotations of messages, all or none. Their modseqs rise, whether a value changed or
+    /// not. C: `index_store_annotation()`
+    ///
+    /// # Errors
+    /// `PermissionDenied`, `OverQuota`; as locking otherwise.
+    pub fn annotate(
+        &mut self,
+        set: &SeqSet,
+        by: By,
+        annotations: &[NewAnnotation],
+        unchanged_since: Option<ModSeq>,
+        host: &mut dyn Host,
+    ) -> Result<StoreOutcome> {
+        if self.access.examining {
+            return Err(Error::Internal("mailbox is open for reading only"));
+        }
+        let snoozes = |each: &&NewAnnotation| each.entry == SNOOZED && each.userid.is_empty();
+        let snoozed = annotations.iter().find(snoozes).map(|each| !each.value.is_empty());
+        self.locked(host, Mode::Exclusive, |rows, guard, _| {
+            let (mut modified, mut rewritten) = (Vec::new(), Vec::new());
+            for (at, number) in picked(rows.rows, set, by) {
+                let Some(row) = rows.rows.get(at).filter(|row| !row.is_expunged()) else { continue };
+                if unchanged_since.is_some_and(|since| row.modseq > since) {
+                    modified.push(number);
+                    continue;
+                }
+                guard.set_annotations(row.uid, annotations)?;
+                let mut record = guard.record(row.recno)?;
+                if let Some(is_snoozed) = snoozed {
+                    let flags = record.internal_flags;
+                    record.internal_flags = match is_snoozed {
+                        true => flags.with(InternalFlags::SNOOZED),
+                        false => flags.without(InternalFlags::SNOOZED),
+                    };
+                }
+                guard.rewrite(&mut record, Touch::Modseq)?;
+                rewritten.push((at, record.modseq, record.internal_flags));
+            }
+            for (at, modseq, flags) in rewritten {
+                let Some(row) = rows.rows.get_mut(at) else { continue };
+                (row.modseq, row.internal_flags) = (modseq, flags);
+            }
             Ok(StoreOutcome { modified: SeqSet::from_sorted(modified) })
         })
     }
@@ -202,6 +250,9 @@ impl View {
         }
     }
 }
+
+/// The annotation that says until when a message sleeps; a flag of the record tells that it does.
+const SNOOZED: &[u8] = b"/vendor/cmu/cyrus-imapd/snoozed";
 
 /// The flags of one message.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use crate::event::{Event, EventKind};
 use crate::lock::Mode;
 use crate::mailbox::archive::archives_at_append;
 use crate::mailbox::{
-    Changed, FlagLimit, IndexGuard, InternalFlags, Mailbox, QuotaUse, Record, SystemFlags, Touch, UserFlags,
-    spool,
+    Changed, FlagLimit, IndexGuard, InternalFlags, Mailbox, NewAnnotation, QuotaUse, Record, SystemFlags,
+    Touch, UserFlags, spool,
 };
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UidValidity, UnixTime};
 use std::fs::File;
@@ -202,9 +202,20 @@ impl<'m> AppendTxn<'m> {
         Ok(record.uid)
     }
 
+    /// Gives the message appended last annotations. C: in `append_fromstage()`
+    ///
+    /// # Errors
+    /// As [`IndexGuard::set_annotation`].
+    pub fn annotate(&mut self, annotations: &[NewAnnotation]) -> Result<()> {
+        match self.uids.last() {
+            Some(&uid) => self.index.set_annotations(uid, annotations),
+            None => Ok(()),
+        }
+    }
+
     /// Appends a copy of a message of another open mailbox, hard-linked where possible, with its
     /// guid, dates, modseq of creation, flags and keywords; `flags` may drop what the user may not set. The save date
-    /// is now, as in C. Annotations are the caller's. C: `append_copy()`
+    /// is now, as in C. Its annotations come along. C: `append_copy()`
     ///
     /// # Errors
     /// `Io`.
@@ -260,6 +271,8 @@ impl<'m> AppendTxn<'m> {
             spool::sync_file(disk, &target)?;
         }
         self.index.append(&mut copy, &cache, Touch::Modseq)?;
+        let annotations = from.annotations_of(record.uid)?;
+        self.index.take_annotations(&annotations, copy.uid)?;
         if let (Some(event), Some(catalog)) = (&mut self.copied, store.catalog()) {
             event.add_copied(catalog, from, record.uid);
         }

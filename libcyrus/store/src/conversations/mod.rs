@@ -17,6 +17,7 @@
 
 mod assign;
 mod guid;
+mod places;
 mod record;
 mod session;
 mod status;
