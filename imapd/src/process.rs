@@ -12,9 +12,8 @@ use libcyrus::service::msgfile::MsgFiles;
 use libcyrus::service::proc::ProcFile;
 use libcyrus::service::session::SessionIds;
 use libcyrus::service::{Connection, End, Program};
-use libcyrus::store::annotate::Definitions;
 use libcyrus::store::{Catalog, Store};
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::Write;
 use std::rc::Rc;
@@ -61,15 +60,6 @@ pub struct Imapd {
     pub quota_warned: Option<(Vec<u8>, std::time::Instant)>,
     /// shutdown and motd.
     pub msgfiles: MsgFiles,
-    /// The annotations that are known, read when first needed.
-    pub definitions: OnceCell<Rc<Definitions>>,
-}
-
-impl Imapd {
-    /// The annotations that are known.
-    pub fn definitions(&self) -> Rc<Definitions> {
-        Rc::clone(self.definitions.get_or_init(|| Rc::new(Definitions::load(&self.config))))
-    }
 }
 
 impl Program for Imapd {
@@ -104,7 +94,6 @@ impl Program for Imapd {
             proc: ProcFile::new(&config)?,
             quota_warned: None,
             msgfiles: MsgFiles::new(&config),
-            definitions: OnceCell::new(),
             config,
         })
     }

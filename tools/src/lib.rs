@@ -28,6 +28,7 @@ mod mbpath;
 mod mkimap;
 mod quota;
 mod reconstruct;
+mod sievec;
 mod unexpunge;
 
 /// How a tool was called.
@@ -77,6 +78,7 @@ pub const TOOLS: &[Tool] = &[
         about: "hold mailboxes against their files and mend them",
         run: reconstruct::run,
     },
+    Tool { name: "sievec", about: "compile a Sieve script", run: sievec::run },
     Tool { name: "unexpunge", about: "list and restore expunged messages", run: unexpunge::run },
 ];
 

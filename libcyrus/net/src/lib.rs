@@ -6,7 +6,6 @@
 
 pub mod error;
 pub mod local;
-pub mod notify;
 pub mod prot;
 pub mod sasl;
 pub mod telemetry;

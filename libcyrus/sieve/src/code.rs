@@ -20,6 +20,8 @@ pub const VERSION: u32 = 0x1f;
 pub const MIN_VERSION: u32 = 0x03;
 /// The first version whose header has the word of required extensions.
 pub const REQUIRED_EXTENSIONS_SINCE: u32 = 0x11;
+/// Blocks and tests may be nested this deep in scripts and bytecode; C has a limit of memory only.
+pub const MAX_NESTING: usize = 256;
 /// Bit of the required extensions: strings are to be expanded for variables. C: BFE_VARIABLES
 pub const REQUIRES_VARIABLES: u32 = 1;
 

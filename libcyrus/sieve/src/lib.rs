@@ -4,6 +4,7 @@
 pub mod code;
 pub mod compile;
 pub mod dump;
+mod json;
 pub mod settings;
 
 pub use compile::{Bytecode, ScriptError, compile};

@@ -1,4 +1,24 @@
 //! From the text of a script to bytecode.
+//!
+//! `lex` cuts the bytes into tokens, `parse` (control structure and recovery from errors), `actions` and `conditions` read
+//! them by recursive descent into the `ast`, `check` judges the arguments (`address`, `regex`, `jmapquery` hold the
+//! longer judgements), `emit` writes the bytecode. A user sees the errors of a script as the C shows them: same words,
+//! same lines, same order. Since the C's parser is a table-driven one that resumes after errors, the moments at which
+//! it looks ahead and where it resumes are part of that; `parse` tells the rules.
+//!
+//! Promise: no panic on any bytes; nesting is bounded by `code::MAX_NESTING`; memory is bounded by a small multiple of
+//! the script.
+
+mod actions;
+mod address;
+mod ast;
+mod check;
+mod conditions;
+mod emit;
+mod jmapquery;
+mod lex;
+mod parse;
+mod regex;
 
 use crate::settings::CompileSettings;
 use std::fmt;
@@ -22,6 +42,23 @@ impl fmt::Display for ScriptError {
     }
 }
 
+/// The complaints so far, and whether new ones count.
+#[derive(Debug, Default)]
+struct Diagnostics {
+    errors: Vec<ScriptError>,
+    /// Depth of branches under an `ihave` that cannot be true: there, errors are ignored. C: ignore_err
+    ignored: i32,
+}
+
+impl Diagnostics {
+    /// Notes a complaint, given in pieces. C: yyerror()
+    fn complain(&mut self, line: u32, pieces: &[&[u8]]) {
+        if self.ignored == 0 {
+            self.errors.push(ScriptError { line, text: pieces.concat() });
+        }
+    }
+}
+
 /// The errors of a script as the C shows them: each `line N: TEXT` and CRLF.
 pub fn error_text(errors: &[ScriptError]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -38,6 +75,6 @@ pub fn error_text(errors: &[ScriptError]) -> Vec<u8> {
 /// # Errors
 /// Every complaint about the script, in the order in which C finds them.
 pub fn compile(script: &[u8], settings: &CompileSettings) -> Result<Bytecode, Vec<ScriptError>> {
-    let _ = (script, settings);
-    todo!()
+    let parsed = parse::parse(script, settings)?;
+    Ok(Bytecode(emit::emit(&parsed)))
 }

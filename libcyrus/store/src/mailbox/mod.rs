@@ -37,7 +37,6 @@ mod repack;
 mod restore;
 pub mod spool;
 
-pub use annotations::{AnnotationWrite, NewAnnotation};
 pub use change::{Changed, QuotaUse, StoredAnnotation, Touch};
 pub use expunge::{ExpungeOutcome, UnlinkMark};
 pub use header::{FlagLimit, MailboxHeader};

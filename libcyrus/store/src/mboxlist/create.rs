@@ -5,7 +5,6 @@ use crate::Store;
 use crate::catalog::Catalog;
 use crate::counters::Scope;
 use crate::error::{Error, Result};
-use crate::event::{EventKind, Place};
 use crate::lock::UserLock;
 use crate::mailbox::{CreateParams, Mailbox};
 use cyrus_auth::{Op, Target, authorize};
@@ -35,8 +34,6 @@ pub struct NewMailbox {
     pub uidvalidity: UidValidity,
     /// Whether a user's folder may be made before the user's INBOX.
     pub force_user: bool,
-    /// Whose doing it is called in event notifications when the actor is no session.
-    pub told_for: Option<Vec<u8>>,
 }
 
 impl NewMailbox {
@@ -153,8 +150,7 @@ impl Catalog {
         new: &NewMailbox,
     ) -> Result<MbEntry> {
         self.check_create(actor, &new.name, new.force_user)?;
-        let told_for = actor.userid().or(new.told_for.as_deref());
-        let entry = self.create_unchecked(store, lock, new, ModSeq(0), told_for)?;
+        let entry = self.create_unchecked(store, lock, new, ModSeq(0))?;
         self.fill_intermediates(store, lock, &entry.name, entry.mbtype, entry.foldermodseq)?;
         Ok(entry)
     }
@@ -166,7 +162,6 @@ impl Catalog {
         lock: &UserLock,
         new: &NewMailbox,
         foldermodseq: ModSeq,
-        told_for: Option<&[u8]>,
     ) -> Result<MbEntry> {
         let mut uidvalidity = new.uidvalidity;
         let mut uniqueid = new.uniqueid.clone();
@@ -246,12 +241,6 @@ impl Catalog {
             return Err(error);
         }
         self.sync_log(&[b"MAILBOX", entry.name.as_bytes()]);
-        if let Some(userid) = told_for
-            && let Some(mut event) = self.event(EventKind::MailboxCreate)
-        {
-            event.set_user(userid);
-            self.report_of(&Place::of(&mailbox), event);
-        }
         Ok(entry)
     }
 
@@ -318,7 +307,7 @@ impl Catalog {
                 log::info!(target: "syslog", "mboxlist: intermediate fill-in mailbox: {above}");
                 let kind = MbType::of(mbtype.kind);
                 let new = NewMailbox { mbtype: kind, ..NewMailbox::named(above) };
-                self.create_unchecked(store, lock, &new, modseq, None)?;
+                self.create_unchecked(store, lock, &new, modseq)?;
             }
             parts.boxes.pop();
         }

@@ -1,4 +1,0 @@
-//! The notifyd program; see the library.
-fn main() {
-    std::process::exit(cyrus_notifyd::main());
-}
