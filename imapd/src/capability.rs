@@ -8,6 +8,8 @@ use libcyrus::base::config::Opt;
 enum When {
     /// Before and after login.
     Always,
+    /// As the next, with option `annotation_enable_legacy_commands`.
+    Legacy,
     /// After login only.
     LoggedIn,
 }
@@ -23,35 +25,38 @@ pub enum Depth {
 
 /// Tokens in C's order. Only what works is here.
 const TOKENS: &[(&str, When)] = &[
-    ("IMAP4rev1", When::Always),            // RFC 3501
-    ("LITERAL+", When::Always),             // RFC 7888
-    ("ID", When::Always),                   // RFC 2971
-    ("ENABLE", When::Always),               // RFC 5161
-    ("ACL", When::LoggedIn),                // RFC 4314
-    ("CHILDREN", When::LoggedIn),           // RFC 3348
-    ("CONDSTORE", When::LoggedIn),          // RFC 7162
-    ("CREATE-SPECIAL-USE", When::LoggedIn), // RFC 6154
-    ("ESEARCH", When::LoggedIn),            // RFC 4731
-    ("LIST-EXTENDED", When::LoggedIn),      // RFC 5258
-    ("LIST-MYRIGHTS", When::LoggedIn),      // RFC 8440
-    ("LIST-STATUS", When::LoggedIn),        // RFC 5819
-    ("METADATA", When::LoggedIn),           // RFC 5464
-    ("MOVE", When::LoggedIn),               // RFC 6851
-    ("MULTIAPPEND", When::LoggedIn),        // RFC 3502
-    ("NAMESPACE", When::LoggedIn),          // RFC 2342
-    ("OBJECTID", When::LoggedIn),           // RFC 8474
-    ("QUOTA", When::LoggedIn),              // RFC 2087
-    ("RIGHTS=kxten", When::LoggedIn),       // RFC 4314
-    ("SAVEDATE", When::LoggedIn),           // RFC 8514
-    ("SPECIAL-USE", When::LoggedIn),        // RFC 6154
-    ("STATUS=SIZE", When::LoggedIn),        // RFC 8438
-    ("UIDPLUS", When::LoggedIn),            // RFC 4315
-    ("UNSELECT", When::LoggedIn),           // RFC 3691
-    ("WITHIN", When::LoggedIn),             // RFC 5032
-    ("DIGEST=SHA1", When::LoggedIn),        // C's own: FETCH DIGEST.SHA1
-    ("NO_ATOMIC_RENAME", When::LoggedIn),   // C's own: RENAME of a tree may stop half-way
-    ("X-CREATEDMODSEQ", When::LoggedIn),    // C's own: STATUS and FETCH CREATEDMODSEQ
-    ("XLIST", When::LoggedIn),              // LIST with special uses before RFC 6154
+    ("IMAP4rev1", When::Always),               // RFC 3501
+    ("LITERAL+", When::Always),                // RFC 7888
+    ("ID", When::Always),                      // RFC 2971
+    ("ENABLE", When::Always),                  // RFC 5161
+    ("ACL", When::LoggedIn),                   // RFC 4314
+    ("ANNOTATE-EXPERIMENT-1", When::LoggedIn), // RFC 5257
+    ("CHILDREN", When::LoggedIn),              // RFC 3348
+    ("CONDSTORE", When::LoggedIn),             // RFC 7162
+    ("CREATE-SPECIAL-USE", When::LoggedIn),    // RFC 6154
+    ("ESEARCH", When::LoggedIn),               // RFC 4731
+    ("LIST-EXTENDED", When::LoggedIn),         // RFC 5258
+    ("LIST-MYRIGHTS", When::LoggedIn),         // RFC 8440
+    ("LIST-STATUS", When::LoggedIn),           // RFC 5819
+    ("METADATA", When::LoggedIn),              // RFC 5464
+    ("MOVE", When::LoggedIn),                  // RFC 6851
+    ("MULTIAPPEND", When::LoggedIn),           // RFC 3502
+    ("NAMESPACE", When::LoggedIn),             // RFC 2342
+    ("OBJECTID", When::LoggedIn),              // RFC 8474
+    ("PREVIEW", When::LoggedIn),               // RFC 8970
+    ("QUOTA", When::LoggedIn),                 // RFC 2087
+    ("RIGHTS=kxten", When::LoggedIn),          // RFC 4314
+    ("SAVEDATE", When::LoggedIn),              // RFC 8514
+    ("SPECIAL-USE", When::LoggedIn),           // RFC 6154
+    ("STATUS=SIZE", When::LoggedIn),           // RFC 8438
+    ("UIDPLUS", When::LoggedIn),               // RFC 4315
+    ("UNSELECT", When::LoggedIn),              // RFC 3691
+    ("WITHIN", When::LoggedIn),                // RFC 5032
+    ("ANNOTATEMORE", When::Legacy),            // the drafts before RFC 5464
+    ("DIGEST=SHA1", When::LoggedIn),           // C's own: FETCH DIGEST.SHA1
+    ("NO_ATOMIC_RENAME", When::LoggedIn),      // C's own: RENAME of a tree may stop half-way
+    ("X-CREATEDMODSEQ", When::LoggedIn),       // C's own: STATUS and FETCH CREATEDMODSEQ
+    ("XLIST", When::LoggedIn),                 // LIST with special uses before RFC 6154
 ];
 
 /// The capability list of this moment, without brackets or `* CAPABILITY`.
@@ -59,10 +64,15 @@ const TOKENS: &[(&str, When)] = &[
 pub fn list(session: &mut Session<'_>, depth: Depth) -> Vec<u8> {
     let config = std::sync::Arc::clone(&session.imapd.config);
     let suppressed: Vec<&str> = config.words(Opt::SuppressCapabilities).collect();
+    let has_legacy = config.switch(Opt::AnnotationEnableLegacyCommands);
     let is_shown = |token: &str| !suppressed.iter().any(|word| word.eq_ignore_ascii_case(token));
     let mut tokens: Vec<String> = TOKENS
         .iter()
-        .filter(|(token, when)| (depth == Depth::Full || *when == When::Always) && is_shown(token))
+        .filter(|(token, when)| {
+            (depth == Depth::Full || *when == When::Always)
+                && (has_legacy || *when != When::Legacy)
+                && is_shown(token)
+        })
         .map(|(token, _)| (*token).to_owned())
         .collect();
     crate::cmd::starttls::add_capabilities(session, &mut tokens);

@@ -26,47 +26,161 @@ pub enum Ids {
     reason = "each variant is the command of the same name in RFC 3501 or the RFC its parser names"
 )]
 pub enum Command {
-    Append { mailbox: Vec<u8> },
-    Authenticate { mechanism: Vec<u8>, initial: Option<Vec<u8>> },
+    Append {
+        mailbox: Vec<u8>,
+    },
+    Authenticate {
+        mechanism: Vec<u8>,
+        initial: Option<Vec<u8>>,
+    },
     Capability,
     Check,
     Close,
-    Copy { ids: Ids, mailbox: Vec<u8> },
-    Create { mailbox: Vec<u8>, options: CreateOptions },
-    Delete { mailbox: Vec<u8> },
-    DeleteAcl { mailbox: Vec<u8>, identifier: Vec<u8> },
-    Enable { capabilities: Vec<Vec<u8>> },
-    Examine { mailbox: Vec<u8>, options: SelectOptions },
-    Expunge { ids: Option<Sequence> },
-    Fetch { ids: Ids, request: FetchRequest },
-    GetAcl { mailbox: Vec<u8> },
-    GetMetadata { mailboxes: Vec<Vec<u8>>, entries: Vec<MetadataName>, options: MetadataOptions },
-    GetQuota { root: Vec<u8> },
-    GetQuotaRoot { mailbox: Vec<u8> },
-    Id { parameters: Vec<(Vec<u8>, Option<Vec<u8>>)> },
+    Copy {
+        ids: Ids,
+        mailbox: Vec<u8>,
+    },
+    Create {
+        mailbox: Vec<u8>,
+        options: CreateOptions,
+    },
+    Delete {
+        mailbox: Vec<u8>,
+    },
+    DeleteAcl {
+        mailbox: Vec<u8>,
+        identifier: Vec<u8>,
+    },
+    Enable {
+        capabilities: Vec<Vec<u8>>,
+    },
+    Examine {
+        mailbox: Vec<u8>,
+        options: SelectOptions,
+    },
+    Expunge {
+        ids: Option<Sequence>,
+    },
+    Fetch {
+        ids: Ids,
+        request: FetchRequest,
+    },
+    GetAcl {
+        mailbox: Vec<u8>,
+    },
+    GetAnnotation {
+        mailbox: Vec<u8>,
+        request: AnnotationRequest,
+    },
+    GetMetadata {
+        mailboxes: Vec<Vec<u8>>,
+        is_pattern: bool,
+        entries: Vec<MetadataName>,
+        options: MetadataOptions,
+    },
+    GetQuota {
+        root: Vec<u8>,
+    },
+    GetQuotaRoot {
+        mailbox: Vec<u8>,
+    },
+    Id {
+        parameters: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    },
     Idle,
     List(ListRequest),
-    ListRights { mailbox: Vec<u8>, identifier: Vec<u8> },
-    Login { user: Vec<u8>, password: PasswordArgument },
+    ListRights {
+        mailbox: Vec<u8>,
+        identifier: Vec<u8>,
+    },
+    Login {
+        user: Vec<u8>,
+        password: PasswordArgument,
+    },
     Logout,
     Lsub(ListRequest),
-    Move { ids: Ids, mailbox: Vec<u8> },
-    MyRights { mailbox: Vec<u8> },
+    Move {
+        ids: Ids,
+        mailbox: Vec<u8>,
+    },
+    MyRights {
+        mailbox: Vec<u8>,
+    },
     Namespace,
     Noop,
-    Reconstruct { mailbox: Vec<u8>, recursive: bool },
-    Rename { from: Vec<u8>, to: Vec<u8>, partition: Option<Vec<u8>> },
-    Search { by: Numbering, program: SearchProgram },
-    Select { mailbox: Vec<u8>, options: SelectOptions },
-    SetAcl { mailbox: Vec<u8>, identifier: Vec<u8>, rights: Vec<u8> },
-    SetMetadata { mailbox: Vec<u8>, entries: Vec<(MetadataName, Option<Vec<u8>>)> },
-    SetQuota { root: Vec<u8>, limits: Vec<(Vec<u8>, i64)> },
+    Reconstruct {
+        mailbox: Vec<u8>,
+        recursive: bool,
+    },
+    Rename {
+        from: Vec<u8>,
+        to: Vec<u8>,
+        partition: Option<Vec<u8>>,
+    },
+    Search {
+        by: Numbering,
+        program: SearchProgram,
+    },
+    Select {
+        mailbox: Vec<u8>,
+        options: SelectOptions,
+    },
+    SetAcl {
+        mailbox: Vec<u8>,
+        identifier: Vec<u8>,
+        rights: Vec<u8>,
+    },
+    SetAnnotation {
+        mailbox: Vec<u8>,
+        entries: Vec<AnnotationEntry>,
+    },
+    SetMetadata {
+        mailbox: Vec<u8>,
+        entries: Vec<(MetadataName, Option<Vec<u8>>)>,
+    },
+    SetQuota {
+        root: Vec<u8>,
+        limits: Vec<(Vec<u8>, i64)>,
+    },
     StartTls,
-    Status { mailbox: Vec<u8>, items: Vec<StatusItem> },
-    Store { ids: Ids, request: StoreRequest },
-    Subscribe { mailbox: Vec<u8> },
+    Status {
+        mailbox: Vec<u8>,
+        items: Vec<StatusItem>,
+    },
+    Store {
+        ids: Ids,
+        request: StoreRequest,
+    },
+    Subscribe {
+        mailbox: Vec<u8>,
+    },
     Unselect,
-    Unsubscribe { mailbox: Vec<u8> },
+    /// XMEID: what the client calls itself in event notifications.
+    Xmeid {
+        /// Its id.
+        id: Vec<u8>,
+    },
+    Unsubscribe {
+        mailbox: Vec<u8>,
+    },
+}
+
+/// Which annotations are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnnotationRequest {
+    /// Names of entries, with wildcards.
+    pub entries: Vec<Vec<u8>>,
+    /// Names of attributes, with wildcards.
+    pub attributes: Vec<Vec<u8>>,
+}
+
+/// Attributes of an annotation entry that are set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnotationEntry {
+    /// The entry.
+    pub name: Vec<u8>,
+    /// Attributes with their values, `None` for NIL.
+    pub values: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 /// The name of a metadata entry (RFC 5464 3.2), in lower case.
@@ -155,6 +269,15 @@ pub struct FetchRequest {
     reason = "the items of RFC 3501 6.4.5, RFC 3516, 7162, 8474, 8514 and C's own by their names"
 )]
 pub enum FetchItem {
+    /// RFC 5257
+    Annotation(AnnotationRequest),
+    /// C's own, as the next ones of conversations.
+    BaseCid,
+    Cid,
+    Mailboxes,
+    MailboxIds,
+    /// RFC 8970
+    Preview,
     Binary {
         section: Vec<u8>,
         peek: bool,
@@ -235,14 +358,24 @@ pub enum StoreMode {
 /// STORE's work.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StoreRequest {
-    /// Add, remove or replace.
-    pub mode: StoreMode,
-    /// `.SILENT`
-    pub silent: bool,
     /// UNCHANGEDSINCE (RFC 7162 3.1.3).
     pub unchanged_since: Option<u64>,
-    /// System flags and keywords as written.
-    pub flags: Vec<Vec<u8>>,
+    /// What is changed.
+    pub change: StoreChange,
+}
+
+/// What STORE changes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum StoreChange {
+    /// Annotations (RFC 5257).
+    Annotations(Vec<AnnotationEntry>),
+    /// Flags; with `.SILENT` they are told all the same.
+    Flags {
+        /// Add, remove or replace.
+        mode: StoreMode,
+        /// System flags and keywords as written.
+        flags: Vec<Vec<u8>>,
+    },
 }
 
 /// STATUS data items (RFC 3501 6.3.10, 7162, 8438, 8474, and C's own).
@@ -356,6 +489,12 @@ pub enum DateField {
 pub enum SearchKey {
     All,
     And(Vec<SearchKey>),
+    /// RFC 5257 4.6
+    Annotation {
+        entry: Vec<u8>,
+        attribute: Vec<u8>,
+        value: Option<Vec<u8>>,
+    },
     Or(Box<SearchKey>, Box<SearchKey>),
     Not(Box<SearchKey>),
     /// Message numbers.
@@ -456,6 +595,7 @@ pub static COMMANDS: &[Row] = {
         row("Expunge", Selected, All, |l, _| parser::bare(l, Command::Expunge { ids: None })),
         row("Fetch", Selected, NoExpunge, parser::fetch::parse),
         row("Getacl", Authenticated, Nothing, parser::acl::get),
+        row("Getannotation", Authenticated, Nothing, parser::annotate::get),
         row("Getmetadata", Authenticated, Nothing, parser::metadata::get),
         row("Getquota", Authenticated, Nothing, parser::quota::get),
         row("Getquotaroot", Authenticated, Nothing, parser::quota::get_root),
@@ -477,6 +617,7 @@ pub static COMMANDS: &[Row] = {
         row("Search", Selected, NoExpunge, parser::search::parse),
         row("Select", Authenticated, Nothing, parser::mailbox::select),
         row("Setacl", Authenticated, Nothing, parser::acl::set),
+        row("Setannotation", Authenticated, Nothing, parser::annotate::set),
         row("Setmetadata", Authenticated, Nothing, parser::metadata::set),
         row("Setquota", Authenticated, Nothing, parser::quota::set),
         row("Starttls", Any, Nothing, |l, _| parser::bare(l, Command::StartTls)),
@@ -486,6 +627,7 @@ pub static COMMANDS: &[Row] = {
         row("Unselect", Selected, Nothing, |l, _| parser::bare(l, Command::Unselect)),
         row("Unsubscribe", Authenticated, Nothing, parser::mailbox::unsubscribe),
         row("Xlist", Authenticated, Nothing, parser::list::xlist),
+        row("Xmeid", Authenticated, Nothing, parser::auth::xmeid),
     ]
 };
 

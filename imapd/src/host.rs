@@ -49,6 +49,10 @@ impl Host for ProcessHost<'_> {
         self.imapd.catalog.update_seen(userid, uniqueid, change)
     }
 
+    fn userid(&self) -> &[u8] {
+        self.userid
+    }
+
     fn mailbox_changed(&mut self, location: &Location, changed: &Changed) {
         if !changed.changed {
             return;

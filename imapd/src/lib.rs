@@ -5,6 +5,7 @@
 //! `reply` is the only place of tagged sentences; `capability` lists what is advertised.
 #![forbid(unsafe_code)]
 
+pub mod annotate;
 pub mod capability;
 pub mod cmd;
 pub mod command;

@@ -12,8 +12,9 @@ use libcyrus::service::msgfile::MsgFiles;
 use libcyrus::service::proc::ProcFile;
 use libcyrus::service::session::SessionIds;
 use libcyrus::service::{Connection, End, Program};
+use libcyrus::store::annotate::Definitions;
 use libcyrus::store::{Catalog, Store};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::OsString;
 use std::io::Write;
 use std::rc::Rc;
@@ -60,6 +61,15 @@ pub struct Imapd {
     pub quota_warned: Option<(Vec<u8>, std::time::Instant)>,
     /// shutdown and motd.
     pub msgfiles: MsgFiles,
+    /// The annotations that are known, read when first needed.
+    pub definitions: OnceCell<Rc<Definitions>>,
+}
+
+impl Imapd {
+    /// The annotations that are known.
+    pub fn definitions(&self) -> Rc<Definitions> {
+        Rc::clone(self.definitions.get_or_init(|| Rc::new(Definitions::load(&self.config))))
+    }
 }
 
 impl Program for Imapd {
@@ -94,6 +104,7 @@ impl Program for Imapd {
             proc: ProcFile::new(&config)?,
             quota_warned: None,
             msgfiles: MsgFiles::new(&config),
+            definitions: OnceCell::new(),
             config,
         })
     }

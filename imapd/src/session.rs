@@ -16,6 +16,7 @@ use libcyrus::base::log::{self, Priority};
 use libcyrus::imap::view::View;
 use libcyrus::net::prot::{Stream, Wake};
 use libcyrus::service::{Connection, signals};
+use libcyrus::store::event::EventKind;
 use libcyrus::store::mailbox::{Location, Mailbox};
 use libcyrus::util::mboxname::{MboxName, Namespace};
 use std::io;
@@ -89,6 +90,8 @@ pub struct Session<'p> {
     pub sasl_may_go: bool,
     /// Mailboxes whose cleanup waits for a quiet moment.
     pub cleanups: Vec<Location>,
+    /// The administrator wants the user out, and BYE was said.
+    sent_away: bool,
 }
 
 /// What becomes of the session after a command.
@@ -160,6 +163,7 @@ impl<'p> Session<'p> {
             alert: None,
             sasl_may_go: true,
             cleanups: Vec::new(),
+            sent_away: false,
         }
     }
 
@@ -170,7 +174,12 @@ impl<'p> Session<'p> {
             Err(stop) => self.say_bye(&stop),
         };
         cmd::close::leave_mailbox(&mut self);
+        // As C: those who are sent away do not log out.
+        if ending == Ending::Closed && !self.sent_away {
+            self.tell_access(EventKind::Logout);
+        }
         self.run_cleanups();
+        self.imapd.catalog.flush_events();
         let (octets_in, octets_out) = self.stream.counts();
         if self.imapd.config.switch(Opt::Auditlog) {
             log::audit_traffic(&self.id, octets_in, octets_out);
@@ -240,7 +249,15 @@ impl<'p> Session<'p> {
         let denied = self.imapd.catalog.user_denied(userid, service.as_bytes());
         let Some(text) = self.imapd.msgfiles.shutdown().or(denied) else { return false };
         self.untagged_alert(b"BYE", &text);
+        self.sent_away = true;
         true
+    }
+
+    /// Tells those who hear events that the user came or went.
+    pub fn tell_access(&self, kind: EventKind) {
+        if let Some(user) = &self.user {
+            self.imapd.catalog.report_session(kind, self.addresses, user.auth.userid());
+        }
     }
 
     /// How long the client may be silent.
@@ -292,6 +309,7 @@ impl<'p> Session<'p> {
         let started = Instant::now();
         let goes_on = match cmd::run(self, &tag, command)? {
             Flow::Answer(answer) => {
+                self.imapd.catalog.flush_events();
                 self.tell_changes(row.tell);
                 self.stream.write(&answer.line(&tag));
                 true
@@ -351,6 +369,7 @@ impl<'p> Session<'p> {
             literal_octets: octets(Opt::Maxliteral),
             arguments_octets: octets(Opt::Maxargssize),
             literal_minus: config.switch(Opt::Literalminus),
+            conversations: config.switch(Opt::Conversations),
             login_needs_layer: self.user.is_none() && cmd::login::needs_layer_for_password(self),
         }
     }

@@ -13,7 +13,7 @@ use crate::spool::Spooled;
 use libcyrus::auth::{Granted, Op, Target, authorize};
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
-use libcyrus::net::local::{IdleMessage, Notification};
+use libcyrus::net::local::{IdleMessage, Notification, Patience};
 use libcyrus::store::Error;
 use libcyrus::store::append::{
     self, AppendParams, BatchOptions, Delivered, DeliveryBatch, MessageKey, Outcome, QuotaCheck,
@@ -27,6 +27,10 @@ use libcyrus::util::mboxname::{MboxName, Parts, id_dir};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long `mailnotifier` waits for room in the notify socket.
+const NOTIFY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One message on its way to its recipients.
 struct Delivery<'d> {
@@ -91,6 +95,7 @@ pub fn deliver(
     };
     let results = recipients.iter().map(|recipient| delivery.bring_to_recipient(recipient)).collect();
     delivery.batch.finish();
+    lmtpd.catalog.flush_events();
     Report { results, cleanups: delivery.cleanups }
 }
 
@@ -228,9 +233,7 @@ impl Delivery<'_> {
             message: &self.notice,
             ..Notification::default()
         };
-        if let Err(error) = notifier.send(&notification) {
-            log::write(Priority::Err, format_args!("unable to notify: {error}"));
-        }
+        notifier.notify(&notification, Patience::Wait(NOTIFY_PATIENCE));
     }
 
     /// Scripts are not run yet; whoever has one hears of it in the log (docs/deviations.md).

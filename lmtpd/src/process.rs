@@ -181,7 +181,7 @@ impl Program for Lmtpd {
             sasl: sasl::Server::new(&config, "lmtp", policy),
             tls: None,
             idle: Idle::open(&config),
-            notifier: settings.notifier.as_ref().and_then(|_| Notifier::from_config(&config)),
+            notifier: settings.notifier.as_ref().map(|_| Notifier::new(&config)),
             msgfiles: MsgFiles::new(&config),
             settings: Arc::new(settings),
             messages: 0,

@@ -37,6 +37,7 @@ pub struct Builder {
     default: Server,
     golden: Option<String>,
     prefork: u32,
+    notifyd: Option<String>,
 }
 
 /// A master with its services, or what is left of it on disk.
@@ -73,6 +74,7 @@ impl Builder {
             default,
             golden: None,
             prefork: 0,
+            notifyd: None,
         }
     }
 
@@ -94,6 +96,13 @@ impl Builder {
     #[must_use]
     pub fn golden(mut self, name: &str) -> Self {
         self.golden = Some(name.into());
+        self
+    }
+
+    /// Runs a notifyd with these arguments on `notifysocket`.
+    #[must_use]
+    pub fn notifyd(mut self, args: &str) -> Self {
+        self.notifyd = Some(args.into());
         self
     }
 
@@ -419,6 +428,14 @@ impl Instance {
                     self.root.display()
                 );
             }
+        }
+        if let Some(args) = &self.builder.notifyd {
+            let program = self.program(self.builder.make_of("notifyd"), "notifyd");
+            let (program, conf, root) = (program.display(), conf.display(), self.root.display());
+            let _ = writeln!(
+                services,
+                "  notify cmd=\"{program} -C {conf} {args}\" listen=\"{root}/sock/notify\" proto=\"udp\" prefork=1"
+            );
         }
         let tools = self.builder.make_of("tools");
         let recover = self.program(tools, "ctl_cyrusdb");

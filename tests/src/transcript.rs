@@ -164,12 +164,10 @@ pub fn printable(bytes: &[u8]) -> Vec<String> {
 /// What the oracle advertises and ours does not have yet: taken out of the oracle's capability lists before ours is
 /// compared with them. The test `capabilities_that_ours_lacks_are_listed` keeps this list short.
 pub const LACKING: &[&str] = &[
-    "ANNOTATE-EXPERIMENT-1",
     "BINARY",
     "CATENATE",
     "ESORT",
     "MAILBOX-REFERRALS",
-    "PREVIEW",
     "QRESYNC",
     "SEARCH=FUZZY",
     "SORT",
@@ -192,7 +190,7 @@ pub const LACKING: &[&str] = &[
 ];
 
 /// Lines of SELECT that announce such extensions.
-const LACKING_LINES: &[&str] = &["* OK [URLMECH INTERNAL] Ok", "* OK [ANNOTATIONS 65536] Ok"];
+const LACKING_LINES: &[&str] = &["* OK [URLMECH INTERNAL] Ok"];
 
 /// The text without [what ours lacks](LACKING) in its capability lists and answers to SELECT.
 pub fn without_lacking(text: &str) -> String {

@@ -27,6 +27,12 @@ pub struct Context {
     auth: AuthState,
 }
 
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.catalog.flush_events();
+    }
+}
+
 /// A mailbox that matched a pattern.
 pub struct Match {
     /// Its name as administrators write it.

@@ -12,6 +12,7 @@ use libcyrus::base::exit::{EX_CONFIG, EX_OK, Fatal};
 use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::Need;
 use libcyrus::store::annotate::Scope;
+use libcyrus::store::event::EventKind;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{IndexGuard, Record, SystemFlags, UnlinkMark};
 use libcyrus::store::mboxlist::{Actor, DeleteHow, MbEntry, MbKind, Show};
@@ -254,7 +255,7 @@ impl Run {
             let mut expired = 0;
             if let (Some(age_s), Some(mark)) = (age_s.filter(|age_s| *age_s > 0), messages_mark) {
                 self.say(&format!("expiring messages in {name} older than {} days\n", days(age_s)));
-                expired = index.expunge(|record| record.gmtime < mark)?.uids.len();
+                expired = index.expunge(EventKind::MessageExpire, |record| record.gmtime < mark)?.uids.len();
             }
             let seen = index.num_records();
             let userflags = if self.options.userflags { self.free_userflags(index)? } else { 0 };

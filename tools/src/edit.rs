@@ -35,5 +35,6 @@ pub fn edit<T>(
     if let Cleanup::Wanted(location) = cleanup {
         Mailbox::run_cleanup(store, *location)?;
     }
+    context.catalog.flush_events();
     Ok(done)
 }

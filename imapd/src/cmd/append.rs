@@ -3,7 +3,10 @@
 //! Each message is streamed to a staging file before any lock is taken; then all of them go into
 //! the mailbox in one transaction. The OK means that they survive a power cut.
 
+use crate::annotate::store::{octets, of_messages};
+use crate::command::AnnotationEntry;
 use crate::mailboxes::Found;
+use crate::parser::annotate::{self, Place};
 use crate::parser::lexer::{Bad, Lexer, Stop, is_atom};
 use crate::reply::{self, Answer};
 use crate::session::{Client, Flow, Session};
@@ -13,6 +16,7 @@ use libcyrus::mime::copy::{EightBit, StrictCopy};
 use libcyrus::store::Error;
 use libcyrus::store::Store;
 use libcyrus::store::append::{AppendParams, AppendTxn, QuotaCheck, Stage, Staged};
+use libcyrus::store::event::EventKind;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{QuotaUse, SystemFlags};
 use libcyrus::store::quota::Change;
@@ -28,6 +32,7 @@ struct Message {
     staged: Staged,
     flags: Vec<Vec<u8>>,
     internaldate: UnixTime,
+    annotations: Vec<AnnotationEntry>,
 }
 
 /// Why no further message is taken.
@@ -159,8 +164,20 @@ impl Receiver {
                 return Err(invalid().into());
             }
         }
+        let mut annotations = Vec::new();
+        let mut word = lexer.word_before_literal()?;
+        while word.eq_ignore_ascii_case(b"ANNOTATION") {
+            if !lexer.eat(b' ')? {
+                return Err(Bad::text("Missing annotation data in Append command").into());
+            }
+            annotations = annotate::values(lexer, Place::Message)?;
+            if !lexer.eat(b' ')? {
+                return Err(Bad::text("Missing required argument to Append command").into());
+            }
+            word = lexer.word_before_literal()?;
+        }
         let binary = lexer.eat(b'~')?;
-        if !lexer.eat(b'{')? {
+        if !word.is_empty() || !lexer.eat(b'{')? {
             return Err(Bad::text("Missing required argument to Append command").into());
         }
         if !lexer.peek()?.is_some_and(|byte| byte.is_ascii_digit()) {
@@ -187,7 +204,7 @@ impl Receiver {
             lexer.go_ahead()?;
         }
         let staged = self.receive(lexer, head.octets, stage)?;
-        Ok(Message { staged, flags, internaldate })
+        Ok(Message { staged, flags, internaldate, annotations })
     }
 
     /// Streams the literal to its staging file. All its octets are taken from the client even when
@@ -277,20 +294,24 @@ fn store_messages(
     let quota = if session.imapd.options.ignore_quota {
         QuotaCheck::Skip
     } else {
-        let octets = |message: &Message| i64::from(message.staged.parsed().size);
+        let size = |message: &Message| i64::from(message.staged.parsed().size);
         QuotaCheck::Room(QuotaUse {
-            storage_octets: messages.iter().map(octets).sum(),
+            storage_octets: messages.iter().map(size).sum(),
             messages: i64::try_from(messages.len()).unwrap_or(i64::MAX),
-            annotation_octets: 0,
+            annotation_octets: messages.iter().map(|message| octets(&message.annotations)).sum(),
         })
     };
     let location = mailbox.location().clone();
     let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
     let index = mailbox.lock_index(&lock, Mode::Exclusive)?;
     let uniqueid = index.mailbox_header().uniqueid.clone();
+    let definitions = session.imapd.definitions();
     let mut transaction = AppendTxn::begin(index, &userid, quota)?;
+    transaction.tell_as(EventKind::MessageAppend);
     for message in messages {
         transaction.add(&message.staged, &parameters(message, &granted))?;
+        // As in C: who may insert may annotate what is new.
+        transaction.annotate(&of_messages(&definitions, &message.annotations, &userid, true)?)?;
     }
     let appended = transaction.commit()?;
     drop(lock);
@@ -321,12 +342,14 @@ fn parameters(message: &Message, granted: &Granted) -> AppendParams {
             keyword => {
                 if rights.has(Rights::WRITE) {
                     params.keywords.push(keyword.to_vec());
+                    params.flag_names.push(flag.clone());
                 }
                 continue;
             }
         };
         if rights.has(needed) {
             params.system_flags = params.system_flags.with(bit);
+            params.flag_names.push(flag.clone());
         }
     }
     params

@@ -9,6 +9,7 @@ use libcyrus::base::config::Opt;
 use libcyrus::imap::view::By;
 use libcyrus::store::Error;
 use libcyrus::store::append::{AppendTxn, Appended, CopyFlags, QuotaCheck};
+use libcyrus::store::event::EventKind;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{Location, QuotaUse};
 use libcyrus::util::acl::Rights;
@@ -152,6 +153,10 @@ fn copy_messages(
     };
     let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
     let mut append = AppendTxn::begin(index, &userid, quota)?;
+    append.tell_as(match what {
+        Transfer::Copy => EventKind::MessageCopy,
+        Transfer::Move => EventKind::MessageMove,
+    });
     let Some(selected) = session.selected.as_mut() else { return Err(Answer::from(Error::NotFound)) };
     for (record, seen) in &records {
         let rights = granted.rights();

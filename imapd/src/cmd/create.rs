@@ -8,6 +8,7 @@ use crate::session::{Flow, Session};
 use libcyrus::auth::{AuthState, Granted};
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
+use libcyrus::store::annotate::Scope;
 use libcyrus::store::lock::{Mode, UserLock, Wait};
 use libcyrus::store::mailbox::{Mailbox, Touch};
 use libcyrus::store::mboxlist::{Actor, Find, MbEntry, MbKind, MbType, NewMailbox, Step};
@@ -95,7 +96,12 @@ fn give_special_uses(session: &Session<'_>, lock: &UserLock, entry: &MbEntry, us
     let owner = entry.name.owner(catalog.rules()).unwrap_or_default();
     let mut mailbox = Mailbox::open(&session.imapd.store, lock, location, Mode::Shared, Wait::Block)?;
     let mut index = mailbox.lock_index(lock, Mode::Exclusive)?;
-    index.annotation_changed(None, b"/specialuse", &owner, b"", &uses.join(&b' '), Touch::Silent)?;
+    // As C: with the counters of `conversations` the new mailbox has its modseq already.
+    let touch = match session.imapd.config.switch(Opt::Conversations) {
+        true => Touch::Silent,
+        false => Touch::Modseq,
+    };
+    index.annotation_changed(None, b"/specialuse", &owner, b"", &uses.join(&b' '), touch)?;
     index.commit().map(drop)
 }
 
@@ -125,15 +131,21 @@ fn wanted(
         if parts.localpart.is_none() || parts.boxes.len() != 1 {
             return Err(Error::SpecialUse.into());
         }
-        wanted.special_uses = check_special_uses(session, userid, uses)
+        wanted.special_uses = check_special_uses(session, userid, uses, &[])
             .map_err(|error| Answer::from(error).with_code("USEATTR"))?;
     }
     Ok(wanted)
 }
 
-/// The uses as the list of known ones writes them; each may be on one mailbox only.
+/// The uses as the list of known ones writes them; each may be on one mailbox only, and stays where
+/// `current` has it.
 /// C: specialuse_validate()
-fn check_special_uses(session: &Session<'_>, userid: &[u8], uses: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+fn check_special_uses(
+    session: &Session<'_>,
+    userid: &[u8],
+    uses: &[Vec<u8>],
+    current: &[Vec<u8>],
+) -> Result<Vec<Vec<u8>>> {
     let known: Vec<&str> = session.imapd.config.words(Opt::SpecialuseExtra).chain(SPECIAL_USES).collect();
     let mut checked = Vec::new();
     for word in uses.iter().filter(|word| !word.is_empty()) {
@@ -143,7 +155,8 @@ fn check_special_uses(session: &Session<'_>, userid: &[u8], uses: &[Vec<u8>]) ->
                 || each.get(1..).is_some_and(|rest| rest.eq_ignore_ascii_case(word))
         };
         let found = known.iter().find(is_meant).ok_or(Error::BadAnnotationEntry)?;
-        if session.imapd.catalog.find_special_use(found.as_bytes(), userid)?.is_some() {
+        let is_kept = current.iter().any(|each| each.eq_ignore_ascii_case(found.as_bytes()));
+        if !is_kept && session.imapd.catalog.find_special_use(found.as_bytes(), userid)?.is_some() {
             return Err(Error::SpecialUse);
         }
         checked.push(found.as_bytes().to_vec());
@@ -151,23 +164,28 @@ fn check_special_uses(session: &Session<'_>, userid: &[u8], uses: &[Vec<u8>]) ->
     Ok(checked)
 }
 
-/// The canonical form of a list of uses; those in `current` are the mailbox's already.
+/// The canonical form of a list of uses for an existing mailbox; those it has already may stay.
 ///
 /// # Errors
-/// `BadAnnotationEntry`, `SpecialUse`.
+/// `BadAnnotationEntry`, `SpecialUse`, `HasChildren`.
 pub(super) fn special_use_value(
     session: &Session<'_>,
+    entry: &MbEntry,
     userid: &[u8],
     text: &[u8],
-    current: &[u8],
 ) -> Result<Vec<u8>> {
-    let words = |text: &[u8]| text.split(u8::is_ascii_whitespace).map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let current = words(current);
-    let (kept, new): (Vec<_>, Vec<_>) =
-        words(text).into_iter().partition(|word| current.iter().any(|each| each.eq_ignore_ascii_case(word)));
-    let mut uses = kept;
-    uses.extend(check_special_uses(session, userid, &new)?);
-    uses.retain(|word| !word.is_empty());
+    let catalog = &session.imapd.catalog;
+    let words = |text: &[u8]| -> Vec<Vec<u8>> {
+        let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        words.map(<[u8]>::to_vec).collect()
+    };
+    let current = catalog.annotation(Scope::Mailbox(entry), b"/specialuse", userid)?.unwrap_or_default();
+    let uses = check_special_uses(session, userid, &words(text), &words(&current))?;
+    let childless: Vec<&str> = session.imapd.config.words(Opt::SpecialuseNochildren).collect();
+    let is_childless = |given: &Vec<u8>| childless.iter().any(|word| word.as_bytes() == given.as_slice());
+    if uses.iter().any(is_childless) && catalog.has_children(&entry.name)? {
+        return Err(Error::HasChildren);
+    }
     Ok(uses.join(&b' '))
 }
 
@@ -219,7 +237,8 @@ fn is_creatable_inbox(session: &Session<'_>, parts: &Parts) -> bool {
 fn create_own_inbox(session: &Session<'_>, lock: &UserLock, new: &NewMailbox) -> Result<MbEntry> {
     let catalog = &session.imapd.catalog;
     let actor = Actor::Tool(Granted::admin("autocreate"));
-    let new = NewMailbox { uniqueid: None, ..new.clone() };
+    let told_for = session.user.as_ref().map(|user| user.auth.userid().to_vec());
+    let new = NewMailbox { uniqueid: None, told_for, ..new.clone() };
     let entry = catalog.create_mailbox(&session.imapd.store, lock, &actor, &new)?;
     let (storage, messages) = autocreate_quotas(session);
     // As in C a quota that cannot be set is no reason to refuse the INBOX.
@@ -269,7 +288,8 @@ fn autocreate_user(session: &Session<'_>, auth: &AuthState, inbox: &MboxName, sh
     let store = &session.imapd.store;
     let actor = Actor::Tool(Granted::admin("autocreate"));
     let lock = store.lock_owner(Some(auth.userid()), Mode::Exclusive)?;
-    catalog.create_mailbox(store, &lock, &actor, &NewMailbox::named(inbox.clone()))?;
+    let new = |name| NewMailbox { told_for: Some(auth.userid().to_vec()), ..NewMailbox::named(name) };
+    catalog.create_mailbox(store, &lock, &actor, &new(inbox.clone()))?;
     catalog.change_subscription(auth, inbox, Subscribe::Force)?;
     let (storage, messages) = autocreate_quotas(session);
     let some = |limit: i64| (limit != 0).then_some(limit);
@@ -285,7 +305,7 @@ fn autocreate_user(session: &Session<'_>, auth: &AuthState, inbox: &MboxName, sh
     let (mut created, mut subscribed) = (0, 0);
     for folder in list(Opt::AutocreateInboxFolders) {
         let name = MboxName::new([inbox.as_bytes(), b".", folder.as_bytes()].concat());
-        let entry = match catalog.create_mailbox(store, &lock, &actor, &NewMailbox::named(name.clone())) {
+        let entry = match catalog.create_mailbox(store, &lock, &actor, &new(name.clone())) {
             Ok(entry) => entry,
             Err(error) => {
                 let text = format!("User {shown}, subfolder {folder} creation failed. {error}");

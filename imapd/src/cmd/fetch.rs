@@ -1,14 +1,19 @@
 //! FETCH and UID FETCH (RFC 3501 6.4.5, RFC 7162 3.1.4, RFC 3516).
 
+use crate::annotate::fetch::Wanted;
 use crate::command::{FetchRequest, Ids};
+use crate::mailboxes::Found;
 use crate::parser::lexer::Stop;
 use crate::reply::Answer;
 use crate::response;
-use crate::response::fetch::{Facts, Plan, Trouble};
+use crate::response::fetch::{Facts, Held, Plan, Trouble};
 use crate::session::{Flow, Session};
+use libcyrus::auth::Op;
 use libcyrus::base::config::Opt;
 use libcyrus::imap::view::{By, View};
 use libcyrus::service::signals;
+use libcyrus::store::annotate::Level;
+use libcyrus::store::mailbox::Record;
 use libcyrus::util::ids::{ModSeq, MsgNo};
 use std::time::Instant;
 
@@ -48,11 +53,24 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
     let max_header_lines = u32::try_from(session.imapd.config.int(Opt::Maxheaderlines)).unwrap_or(0);
     let store = std::sync::Arc::clone(&session.imapd.store);
     let limits = &store.settings().limits;
-    let facts = Facts { folder: &folder, max_header_lines, limits, condstore: session.enabled.condstore };
+    let definitions = session.imapd.definitions();
+    let wanted = plan.annotations.as_ref().map(|asked| Wanted::new(&definitions, Level::Message, asked));
+    let config = std::sync::Arc::clone(&session.imapd.config);
+    let preview_entry = config.bytes(Opt::JmapPreviewAnnot).filter(|entry| entry.starts_with(b"/shared/"));
+    let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
+    let facts = Facts {
+        folder: &folder,
+        max_header_lines,
+        limits,
+        condstore: session.enabled.condstore,
+        annotations: wanted.as_ref(),
+        preview_entry: preview_entry.and_then(|entry| entry.strip_prefix(b"/shared")),
+        userid: &userid,
+        copies: &[],
+    };
     let since = ModSeq(request.changed_since.unwrap_or(0));
-    let mut unknown_cte = false;
     let mut fetched = false;
-    for batch in msgnos.chunks(BATCH) {
+    'batches: for batch in msgnos.chunks(BATCH) {
         if signals::poll() == signals::Poll::Shutdown {
             return Err(Stop::Io(std::io::ErrorKind::Interrupted.into()));
         }
@@ -82,20 +100,40 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
             let mut out = Vec::new();
             beside.tell_before(&mut out, &mut selected.view, *msgno, form, facts.condstore);
             session.stream.write(&out);
+            let copies = if plan.needs_copies() { copies(session, record) } else { Vec::new() };
+            let facts = Facts { copies: &copies, ..facts };
+            let Some(selected) = session.selected.as_mut() else { break };
             let stream = &mut session.stream;
             match response::fetch::message(stream, &mut selected.view, *msgno, record, &plan, facts) {
                 Ok(()) => {}
-                Err(Trouble::UnknownCte) => unknown_cte = true,
+                // As in C: what cannot be decoded ends the FETCH, and nothing is said of it.
+                Err(Trouble::UnknownCte) => break 'batches,
             }
         }
     }
     response::changes_as(session, by == By::Uid, form);
-    if unknown_cte {
-        return Ok(Answer::no("Can not process the binary data").with_code("UNKNOWN-CTE").into());
-    }
     let answer =
         if fetched || by == By::Uid { Answer::completed() } else { Answer::no("No matching messages") };
     Ok(answer.after(started.elapsed()).into())
+}
+
+/// The mailboxes that hold a message and that the user may read; without a readable database none.
+fn copies(session: &Session<'_>, record: &Record) -> Vec<Held> {
+    let Some(user) = &session.user else { return Vec::new() };
+    let catalog = &session.imapd.catalog;
+    let entries = catalog.mailboxes_of(user.auth.userid(), &record.guid).unwrap_or_default();
+    let found = entries.into_iter().map(|entry| {
+        let (acl, owner) = (entry.acl(), entry.name.owner(catalog.rules()));
+        Found { entry, acl, owner }
+    });
+    let may = |found: &Found| {
+        session.authorize(Op::Read, found).is_ok() && session.authorize(Op::Lookup, found).is_ok()
+    };
+    let held = |found: Found| Held {
+        name: user.namespace.to_external(&found.entry.name, Some(user.auth.userid())).unwrap_or_default(),
+        uniqueid: found.entry.uniqueid.unwrap_or_default(),
+    };
+    found.filter(may).map(held).collect()
 }
 
 /// Changed flags of messages that the FETCH does not name, told where they stand in the order.

@@ -12,6 +12,7 @@ use libcyrus::base::log::{self, Priority};
 use libcyrus::net::sasl::Failure;
 use libcyrus::net::telemetry::Telemetry;
 use libcyrus::service::proc::{self, LimitReached};
+use libcyrus::store::event::EventKind;
 use libcyrus::util::mboxname::namespace::Viewer;
 use std::time::Duration;
 
@@ -143,5 +144,6 @@ pub(super) fn start(session: &mut Session<'_>) {
     let userid = String::from_utf8_lossy(user.auth.userid()).into_owned();
     let telemetry = Telemetry::open(&session.imapd.config, &userid, &session.id);
     session.stream.set_telemetry(telemetry);
+    session.tell_access(EventKind::Login);
     create::autocreate_inbox(session);
 }

@@ -1,180 +1,106 @@
-//! GETMETADATA and SETMETADATA (RFC 5464): the entries that are known, and what they hold.
+//! GETMETADATA and SETMETADATA (RFC 5464), GETANNOTATION and SETANNOTATION (the drafts before it,
+//! with option `annotation_enable_legacy_commands`).
 
-use crate::command::{MetadataDepth, MetadataName, MetadataOptions};
+use crate::annotate::fetch::{self, Entry, Wanted};
+use crate::annotate::store::{self, Change};
+use crate::command::{AnnotationEntry, AnnotationRequest, MetadataDepth, MetadataName, MetadataOptions};
 use crate::mailboxes::Found;
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
 use libcyrus::auth::{Op, ServerOp};
+use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::service::msgfile::MsgFile;
-use libcyrus::store::annotate::Scope;
-use libcyrus::store::lock::Mode;
-use libcyrus::store::mailbox::{IndexHeader, MailboxOptions, Touch};
+use libcyrus::store::annotate::{Definitions, Level, Scope, Source};
+use libcyrus::store::lock::{Mode, Wait};
+use libcyrus::store::mailbox::{Mailbox, Touch};
+use libcyrus::store::mboxlist::{Find, MbKind, Step};
+use libcyrus::store::quota::Change as QuotaChange;
 use libcyrus::store::{Error, Result};
-use libcyrus::util::datetime::{parse_rfc5322, print_internaldate};
-use libcyrus::util::glob::Glob;
+use libcyrus::util::acl::Rights;
+use libcyrus::util::datetime::parse_rfc5322;
 use libcyrus::util::ids::UnixTime;
 use libcyrus::util::imapstr::{put_astring, put_nstring, put_string};
-use std::collections::BTreeSet;
+use libcyrus::util::mboxname::MboxName;
 use std::ops::ControlFlow;
 
-/// Where an entry's value is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    AnnotSize,
-    Database,
-    File(MsgFile),
-    FolderModSeq,
-    LastPop,
-    Option(u32),
-    Partition,
-    Pop3ShowAfter,
-    Size,
-    SpecialUse,
-    SyncCrcs,
-    UniqueId,
-}
-
-/// What a value must look like.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Boolean,
-    String,
-    Number,
-}
-
-/// Which halves an entry may be set in, and by whom.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sides {
-    Both,
-    Private,
-    Shared,
-    /// Shared, and only with the right to administer.
-    SharedAdmin,
-    BothAdmin,
-    ReadOnly,
-}
-
-type Entry = (&'static str, Kind, Sides, Source);
-
-const MAILBOX: &[Entry] = &[
-    ("/check", Kind::Boolean, Sides::Both, Source::Database),
-    ("/checkperiod", Kind::Number, Sides::Both, Source::Database),
-    ("/comment", Kind::String, Sides::Both, Source::Database),
-    ("/sort", Kind::String, Sides::Both, Source::Database),
-    ("/specialuse", Kind::String, Sides::Private, Source::SpecialUse),
-    ("/thread", Kind::String, Sides::Both, Source::Database),
-    ("/vendor/cmu/cyrus-imapd/annotsize", Kind::String, Sides::ReadOnly, Source::AnnotSize),
-    ("/vendor/cmu/cyrus-imapd/archive", Kind::Number, Sides::SharedAdmin, Source::Database),
-    ("/vendor/cmu/cyrus-imapd/delete", Kind::Number, Sides::SharedAdmin, Source::Database),
-    (
-        "/vendor/cmu/cyrus-imapd/duplicatedeliver",
-        Kind::Boolean,
-        Sides::Shared,
-        Source::Option(MailboxOptions::DUP_DELIVER),
-    ),
-    ("/vendor/cmu/cyrus-imapd/expire", Kind::Number, Sides::SharedAdmin, Source::Database),
-    ("/vendor/cmu/cyrus-imapd/lastpop", Kind::String, Sides::ReadOnly, Source::LastPop),
-    (
-        "/vendor/cmu/cyrus-imapd/hasalarms",
-        Kind::Boolean,
-        Sides::ReadOnly,
-        Source::Option(MailboxOptions::HAS_ALARMS),
-    ),
-    ("/vendor/cmu/cyrus-imapd/foldermodseq", Kind::Number, Sides::ReadOnly, Source::FolderModSeq),
-    ("/vendor/cmu/cyrus-imapd/news2mail", Kind::String, Sides::SharedAdmin, Source::Database),
-    ("/vendor/cmu/cyrus-imapd/partition", Kind::String, Sides::ReadOnly, Source::Partition),
-    (
-        "/vendor/cmu/cyrus-imapd/pop3newuidl",
-        Kind::Boolean,
-        Sides::Shared,
-        Source::Option(MailboxOptions::POP3_NEW_UIDL),
-    ),
-    ("/vendor/cmu/cyrus-imapd/pop3showafter", Kind::String, Sides::Shared, Source::Pop3ShowAfter),
-    (
-        "/vendor/cmu/cyrus-imapd/sharedseen",
-        Kind::Boolean,
-        Sides::Shared,
-        Source::Option(MailboxOptions::SHARED_SEEN),
-    ),
-    ("/vendor/cmu/cyrus-imapd/sieve", Kind::String, Sides::SharedAdmin, Source::Database),
-    ("/vendor/cmu/cyrus-imapd/size", Kind::String, Sides::ReadOnly, Source::Size),
-    ("/vendor/cmu/cyrus-imapd/sortorder", Kind::Number, Sides::Private, Source::Database),
-    ("/vendor/cmu/cyrus-imapd/squat", Kind::Boolean, Sides::SharedAdmin, Source::Database),
-    ("/vendor/cmu/cyrus-imapd/synccrcs", Kind::String, Sides::ReadOnly, Source::SyncCrcs),
-    ("/vendor/cmu/cyrus-imapd/uniqueid", Kind::String, Sides::ReadOnly, Source::UniqueId),
-];
-
-const SERVER: &[Entry] = &[
-    ("/admin", Kind::String, Sides::SharedAdmin, Source::Database),
-    ("/comment", Kind::String, Sides::BothAdmin, Source::Database),
-    ("/motd", Kind::String, Sides::SharedAdmin, Source::File(MsgFile::Motd)),
-    ("/vendor/cmu/cyrus-imapd/expire", Kind::Number, Sides::SharedAdmin, Source::Database),
-    ("/vendor/cmu/cyrus-imapd/shutdown", Kind::String, Sides::SharedAdmin, Source::File(MsgFile::Shutdown)),
-    ("/vendor/cmu/cyrus-imapd/squat", Kind::Boolean, Sides::SharedAdmin, Source::Database),
-];
-
-/// What GETMETADATA collects for one mailbox.
-struct Collected<'a> {
-    options: &'a MetadataOptions,
-    wants_shared: bool,
-    wants_private: bool,
-    seen: BTreeSet<(Vec<u8>, bool)>,
-    items: Vec<u8>,
+/// The entries of one mailbox as METADATA tells them.
+pub(super) struct Items {
+    /// `"/shared/..." value ...`
+    text: Vec<u8>,
+    /// Of values above MAXSIZE the longest.
     biggest: u64,
 }
 
-impl Collected<'_> {
-    fn put(&mut self, entry: &[u8], is_shared: bool, value: Option<&[u8]>) {
-        let is_wanted = if is_shared { self.wants_shared } else { self.wants_private };
-        if !self.seen.insert((entry.to_vec(), is_shared)) || !is_wanted {
-            return;
+impl Items {
+    /// Values above `max_size` are left out.
+    pub(super) fn new(entries: &[Entry], max_size: Option<u64>) -> Self {
+        let mut items = Self { text: Vec::new(), biggest: 0 };
+        for entry in entries {
+            for (attribute, value) in &entry.attributes {
+                let top: &[u8] = if *attribute == "value.shared" { b"/shared" } else { b"/private" };
+                let length = value.as_ref().map_or(0, Vec::len) as u64;
+                if max_size.is_some_and(|most| length > most) {
+                    items.biggest = items.biggest.max(length);
+                    continue;
+                }
+                if !items.text.is_empty() {
+                    items.text.push(b' ');
+                }
+                put_string(&mut items.text, &[top, &entry.name].concat());
+                items.text.push(b' ');
+                put_nstring(&mut items.text, value.as_deref());
+            }
         }
-        let length = value.map_or(0, <[u8]>::len) as u64;
-        if self.options.max_size.is_some_and(|most| length > most) {
-            self.biggest = self.biggest.max(length);
-            return;
-        }
-        if !self.items.is_empty() {
-            self.items.push(b' ');
-        }
-        let top = if is_shared { b"/shared".as_slice() } else { b"/private" };
-        put_string(&mut self.items, &[top, entry].concat());
-        self.items.push(b' ');
-        put_nstring(&mut self.items, value.filter(|value| !value.is_empty()));
+        items
     }
+
+    /// The untagged response; nothing when there is nothing to tell.
+    pub(super) fn line(&self, mailbox: &[u8]) -> Vec<u8> {
+        if self.text.is_empty() {
+            return Vec::new();
+        }
+        let mut line = b"* METADATA ".to_vec();
+        put_astring(&mut line, mailbox);
+        line.extend_from_slice(&[b" (".as_slice(), &self.text, b")\r\n"].concat());
+        line
+    }
+}
+
+/// What METADATA asks for, as annotations name it. C: _metadata_to_annotate()
+pub(super) fn request(entries: &[MetadataName], depth: MetadataDepth) -> AnnotationRequest {
+    let mut request = AnnotationRequest::default();
+    for name in entries {
+        request.entries.push(name.entry.clone());
+        match depth {
+            MetadataDepth::Zero => {}
+            MetadataDepth::One => request.entries.push([&name.entry, b"/%".as_slice()].concat()),
+            MetadataDepth::Infinity => request.entries.push([&name.entry, b"/*".as_slice()].concat()),
+        }
+    }
+    for (is_shared, attribute) in [(false, "value.priv"), (true, "value.shared")] {
+        if entries.iter().any(|entry| entry.is_shared == is_shared) {
+            request.attributes.push(attribute.into());
+        }
+    }
+    request
 }
 
 /// GETMETADATA.
 pub fn get(
     session: &mut Session<'_>,
     mailboxes: &[Vec<u8>],
+    is_pattern: bool,
     entries: &[MetadataName],
     options: &MetadataOptions,
 ) -> Flow {
+    let request = request(entries, options.depth);
     let mut biggest = 0;
-    let mut outcome = Ok(());
-    for mailbox in mailboxes {
-        let mut collected = Collected {
-            options,
-            wants_shared: entries.iter().any(|entry| entry.is_shared),
-            wants_private: entries.iter().any(|entry| !entry.is_shared),
-            seen: BTreeSet::new(),
-            items: Vec::new(),
-            biggest,
-        };
-        outcome = collect(session, mailbox, entries, &mut collected);
-        biggest = collected.biggest;
-        if !collected.items.is_empty() {
-            let mut line = b"* METADATA ".to_vec();
-            put_astring(&mut line, mailbox);
-            line.extend_from_slice(&[b" (".as_slice(), &collected.items, b")\r\n"].concat());
-            session.stream.write(&line);
-        }
-        if outcome.is_err() {
-            break;
-        }
-    }
+    let outcome = each_found(session, mailboxes, is_pattern, &request, |session, name, entries| {
+        let items = Items::new(entries, options.max_size);
+        biggest = items.biggest.max(biggest);
+        session.stream.write(&items.line(name));
+    });
     super::noop::check(session);
     match outcome {
         Err(answer) => answer.into(),
@@ -186,133 +112,36 @@ pub fn get(
     }
 }
 
-fn collect(
-    session: &Session<'_>,
-    mailbox: &[u8],
-    entries: &[MetadataName],
-    collected: &mut Collected<'_>,
-) -> std::result::Result<(), Answer> {
-    let mut patterns = Vec::new();
-    for name in entries {
-        patterns.push(name.entry.clone());
-        match collected.options.depth {
-            MetadataDepth::Zero => {}
-            MetadataDepth::One => patterns.push([&name.entry, b"/%".as_slice()].concat()),
-            MetadataDepth::Infinity => patterns.push([&name.entry, b"/*".as_slice()].concat()),
-        }
-    }
-    if mailbox.is_empty() {
-        for (entry, pattern) in plan(SERVER, &patterns) {
-            if let Some((text, _, _, Source::File(file))) = entry {
-                collected.put(text.as_bytes(), true, session.imapd.msgfiles.text(file).as_deref());
-            } else {
-                put_stored(session, Scope::Server, entry.map_or(&pattern, |e| e.0.as_bytes()), collected)?;
+/// GETANNOTATION.
+pub fn get_annotation(session: &mut Session<'_>, mailbox: &[u8], request: &AnnotationRequest) -> Flow {
+    let outcome = if session.imapd.config.switch(Opt::AnnotationEnableLegacyCommands) {
+        each_found(session, &[mailbox.to_vec()], true, request, |session, name, entries| {
+            let mut out = Vec::new();
+            for entry in entries {
+                out.extend_from_slice(b"* ANNOTATION ");
+                put_astring(&mut out, name);
+                out.push(b' ');
+                put_string(&mut out, &entry.name);
+                out.push(b' ');
+                let mut separator = b'(';
+                for (attribute, value) in &entry.attributes {
+                    out.push(separator);
+                    separator = b' ';
+                    put_string(&mut out, attribute.as_bytes());
+                    out.push(b' ');
+                    put_nstring(&mut out, value.as_deref());
+                }
+                out.extend_from_slice(b")\r\n");
             }
-        }
-        return Ok(());
-    }
-    let name = session.internal_name(mailbox);
-    let (mut opened, lock, _) = session.open_mailbox(&name, Op::Lookup, Mode::Shared)?;
-    let found = session.find(&name)?;
-    let header = opened.lock_index(&lock, Mode::Shared)?.header().clone();
-    let may_read = session.authorize(Op::ReadAnnotations, &found).is_ok();
-    for (entry, pattern) in plan(MAILBOX, &patterns) {
-        let Some((text, _, _, source)) = entry else {
-            if may_read {
-                put_stored(session, Scope::Mailbox(&found.entry), &pattern, collected)?;
-            }
-            continue;
-        };
-        if !may_read && source != Source::Partition {
-            continue;
-        }
-        match source {
-            Source::Database | Source::SpecialUse => {
-                put_stored(session, Scope::Mailbox(&found.entry), text.as_bytes(), collected)?;
-            }
-            _ => {
-                let value = virtual_value(source, &found, &header);
-                collected.put(text.as_bytes(), true, Some(&value));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What to look at for these patterns, in C's order: the last one first; `None` is the database.
-fn plan(table: &'static [Entry], patterns: &[Vec<u8>]) -> Vec<(Option<Entry>, Vec<u8>)> {
-    let mut plan = Vec::new();
-    for pattern in patterns {
-        let glob = Glob::new(pattern, b'/');
-        let mut is_exact = false;
-        for entry in table {
-            if glob.matches(entry.0.as_bytes()) {
-                plan.push((Some(*entry), pattern.clone()));
-            }
-            if entry.0.as_bytes() == pattern.as_slice() {
-                is_exact = true;
-                break;
-            }
-        }
-        if !is_exact {
-            plan.push((None, pattern.clone()));
-        }
-    }
-    plan.reverse();
-    plan
-}
-
-/// Puts what the database has, and NIL for what it has not.
-fn put_stored(
-    session: &Session<'_>,
-    scope: Scope<'_>,
-    pattern: &[u8],
-    collected: &mut Collected<'_>,
-) -> Result<()> {
-    let Some(user) = &session.user else { return Ok(()) };
-    let glob = Glob::new(pattern, b'/');
-    session.imapd.catalog.each_annotation(scope, |entry, userid, value| {
-        if glob.matches(entry) && (userid.is_empty() || userid == user.auth.userid()) {
-            collected.put(entry, userid.is_empty(), Some(value));
-        }
-        ControlFlow::Continue(())
-    })?;
-    if !pattern.contains(&b'%') && !pattern.contains(&b'*') {
-        collected.put(pattern, false, None);
-        collected.put(pattern, true, None);
-    }
-    Ok(())
-}
-
-fn virtual_value(source: Source, found: &Found, header: &IndexHeader) -> Vec<u8> {
-    let date = |time: UnixTime| {
-        if time.0 == 0 {
-            return String::new();
-        }
-        print_internaldate(time.0, i64::from(libcyrus::sys::time::local(time.0).utc_offset_s))
-    };
-    let text = match source {
-        Source::AnnotSize => header.quota_annot_used.to_string(),
-        Source::FolderModSeq => found.entry.foldermodseq.to_string(),
-        Source::LastPop => date(header.pop3_last_login),
-        Source::Option(mask) => header.options.has(mask).to_string(),
-        Source::Partition => return found.entry.partition.clone().unwrap_or_default(),
-        Source::Pop3ShowAfter => date(header.pop3_show_after),
-        Source::Size => header.quota_mailbox_used.to_string(),
-        Source::SyncCrcs => format!("{} {}", header.synccrc_basic, header.synccrc_annot),
-        Source::UniqueId => return found.entry.uniqueid.clone().unwrap_or_default(),
-        Source::Database | Source::File(_) | Source::SpecialUse => String::new(),
-    };
-    text.into_bytes()
-}
-
-/// SETMETADATA.
-pub fn set(session: &mut Session<'_>, mailbox: &[u8], entries: &[(MetadataName, Option<Vec<u8>>)]) -> Flow {
-    let outcome = if mailbox.is_empty() {
-        set_server(session, entries).map_err(Answer::from)
+            session.stream.write(&out);
+        })
     } else {
-        set_mailbox(session, mailbox, entries)
+        Err(Error::PermissionDenied.into())
     };
+    finish(session, outcome)
+}
+
+fn finish(session: &mut Session<'_>, outcome: std::result::Result<(), Answer>) -> Flow {
     super::noop::check(session);
     match outcome {
         Ok(()) => Answer::completed().into(),
@@ -320,133 +149,252 @@ pub fn set(session: &mut Session<'_>, mailbox: &[u8], entries: &[(MetadataName, 
     }
 }
 
-/// The entry, if the half may be set, and the value in its canonical form.
-fn check(table: &[Entry], name: &MetadataName, value: Option<&[u8]>) -> Result<(Entry, Option<Vec<u8>>)> {
-    let known = table.iter().find(|entry| entry.0.as_bytes() == name.entry);
-    let entry = known.ok_or(Error::PermissionDenied)?;
-    let fits = match entry.2 {
-        Sides::Both | Sides::BothAdmin => true,
-        Sides::Private => !name.is_shared,
-        Sides::Shared | Sides::SharedAdmin => name.is_shared,
-        Sides::ReadOnly => false,
-    };
-    if !fits {
-        return Err(Error::PermissionDenied);
+/// Fetches from the server (an empty name), from mailboxes, or from those that a pattern names, and
+/// gives `tell` the name as the client is to see it and what was found.
+fn each_found<'p>(
+    session: &mut Session<'p>,
+    mailboxes: &[Vec<u8>],
+    is_pattern: bool,
+    request: &AnnotationRequest,
+    mut tell: impl FnMut(&mut Session<'p>, &[u8], &[Entry]),
+) -> std::result::Result<(), Answer> {
+    let definitions = session.imapd.definitions();
+    if mailboxes.first().is_some_and(Vec::is_empty) {
+        let wanted = Wanted::new(&definitions, Level::Server, request);
+        let entries = fetch::server(session, &wanted)?;
+        tell(session, b"", &entries);
+        return Ok(());
     }
-    let value = match (value, entry.1) {
-        (None, _) => None,
-        (Some(value), Kind::String) => Some(value.to_vec()),
-        (Some(value), Kind::Boolean) => {
-            let value = value.to_ascii_lowercase();
-            let is_boolean = value == b"true" || value == b"false";
-            Some(value).filter(|_| is_boolean).ok_or(Error::BadAnnotationValue).map(Some)?
-        }
-        (Some(value), Kind::Number) => {
-            let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
-            number.ok_or(Error::BadAnnotationValue)?;
-            Some(value.to_vec())
-        }
+    let names = match mailboxes {
+        [pattern] if is_pattern => matching(session, pattern)?,
+        names => names.iter().map(|name| session.internal_name(name)).collect(),
     };
-    Ok((*entry, value.filter(|value| !value.is_empty())))
+    let wanted = Wanted::new(&definitions, Level::Mailbox, request);
+    for name in names {
+        let found = session.find(&name)?;
+        let _may_know = session.authorize(Op::Lookup, &found)?;
+        let entries = fetch::mailbox(session, &found, &wanted)?;
+        let shown = match &session.user {
+            Some(user) => user.namespace.to_external(&name, Some(user.auth.userid())).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        tell(session, &shown, &entries);
+    }
+    Ok(())
 }
 
-fn set_server(session: &Session<'_>, entries: &[(MetadataName, Option<Vec<u8>>)]) -> Result<()> {
+/// The mailboxes that a pattern names; at least one. C: apply_mailbox_pattern()
+fn matching(session: &Session<'_>, pattern: &[u8]) -> Result<Vec<MboxName>> {
     let Some(user) = &session.user else { return Err(Error::PermissionDenied) };
-    let msgfiles = &session.imapd.msgfiles;
-    let mut writes = Vec::new();
+    let catalog = &session.imapd.catalog;
+    let patterns = [pattern.to_vec()];
+    let is_admin = user.auth.is_admin();
+    let find = Find { namespace: &user.namespace, auth: &user.auth, is_admin, patterns: &patterns };
+    let mut names = Vec::new();
+    catalog.find_all(&find, |step| {
+        if let Step::Name(found) = step
+            && found.is_exact
+        {
+            names.push(found.parts.to_name(catalog.rules()));
+        }
+        ControlFlow::Continue(())
+    })?;
+    if names.is_empty() { Err(Error::NotFound) } else { Ok(names) }
+}
+
+/// SETMETADATA.
+pub fn set(session: &mut Session<'_>, mailbox: &[u8], entries: &[(MetadataName, Option<Vec<u8>>)]) -> Flow {
+    let mut grouped: Vec<AnnotationEntry> = Vec::new();
     for (name, value) in entries {
-        let ((_, _, _, source), value) = check(SERVER, name, value.as_deref())?;
-        let userid = if name.is_shared { b"".as_slice() } else { user.auth.userid() };
-        let old = match source {
-            Source::File(file) => msgfiles.text(file),
-            _ => session.imapd.catalog.annotation(Scope::Server, &name.entry, userid)?,
-        };
-        if old != value {
-            if name.is_shared {
-                let _granted =
-                    session.authorize_server(ServerOp::Annotate).map_err(|_| Error::PermissionDenied)?;
-            }
-            if matches!(source, Source::File(_)) && value.iter().flatten().any(|b| b"\r\n".contains(b)) {
-                return Err(Error::BadAnnotationValue);
-            }
-            writes.push((source, &name.entry, userid, value));
+        let attribute = if name.is_shared { b"value.shared".to_vec() } else { b"value.priv".to_vec() };
+        let value = (attribute, value.clone());
+        match grouped.iter_mut().find(|entry| entry.name == name.entry) {
+            Some(entry) => entry.values.push(value),
+            None => grouped.push(AnnotationEntry { name: name.entry.clone(), values: vec![value] }),
         }
     }
-    for (source, entry, userid, value) in writes {
-        if let Source::File(file) = source {
-            msgfiles.set_text(file, value.as_deref()).map_err(|error| {
-                log::write(Priority::Err, format_args!("IOERROR: cannot write {file:?} in msg: {error}"));
-                Error::PermissionDenied
-            })?;
-        } else {
-            session.imapd.catalog.set_annotation(Scope::Server, entry, userid, value.as_deref())?;
+    let outcome = set_entries(session, mailbox, &grouped);
+    finish(session, outcome)
+}
+
+/// SETANNOTATION.
+pub fn set_annotation(session: &mut Session<'_>, mailbox: &[u8], entries: &[AnnotationEntry]) -> Flow {
+    let outcome = if session.imapd.config.switch(Opt::AnnotationEnableLegacyCommands) {
+        set_entries(session, mailbox, entries)
+    } else {
+        Err(Error::PermissionDenied.into())
+    };
+    finish(session, outcome)
+}
+
+fn set_entries(
+    session: &Session<'_>,
+    mailbox: &[u8],
+    entries: &[AnnotationEntry],
+) -> std::result::Result<(), Answer> {
+    let definitions = session.imapd.definitions();
+    if mailbox.is_empty() {
+        return Ok(set_server(session, &store::check(&definitions, Level::Server, entries, false)?)?);
+    }
+    let names = matching(session, mailbox)?;
+    // All mailboxes must allow it before the first is changed.
+    for last in [false, true] {
+        for name in &names {
+            let run = if last || names.len() == 1 { Run::Write } else { Run::Check };
+            set_mailbox(session, name, &definitions, entries, run)?;
+        }
+        if names.len() == 1 {
+            break;
         }
     }
     Ok(())
 }
 
+fn set_server(session: &Session<'_>, changes: &[Change<'_>]) -> Result<()> {
+    let Some(user) = &session.user else { return Err(Error::PermissionDenied) };
+    let (msgfiles, catalog) = (&session.imapd.msgfiles, &session.imapd.catalog);
+    let may_share = session.authorize_server(ServerOp::Annotate).is_ok();
+    let mut files = Vec::new();
+    let mut writes = Vec::new();
+    for change in changes {
+        let may_write = may_share || change.shared.is_none();
+        let file = match change.definition.source {
+            Source::Motd => Some(MsgFile::Motd),
+            Source::Shutdown => Some(MsgFile::Shutdown),
+            _ => None,
+        };
+        if let Some(file) = file {
+            if !may_write {
+                return Err(Error::PermissionDenied);
+            }
+            let value = change.shared.clone().flatten();
+            if value.iter().flatten().any(|byte| b"\r\n".contains(byte)) {
+                return Err(Error::BadAnnotationValue);
+            }
+            files.push((file, value));
+            continue;
+        }
+        for (userid, value) in [(&b""[..], &change.shared), (user.auth.userid(), &change.private)] {
+            let Some(value) = value else { continue };
+            let value = value.as_deref().filter(|value| !value.is_empty());
+            if catalog.annotation(Scope::Server, &change.name, userid)?.as_deref() == value {
+                continue;
+            }
+            if !may_write {
+                return Err(Error::PermissionDenied);
+            }
+            writes.push((change.name.as_slice(), userid, value));
+        }
+    }
+    for (file, value) in files {
+        msgfiles.set_text(file, value.as_deref()).map_err(|error| {
+            log::write(Priority::Err, format_args!("IOERROR: cannot write {file:?} in msg: {error}"));
+            Error::PermissionDenied
+        })?;
+    }
+    if writes.is_empty() { Ok(()) } else { catalog.set_annotations(Scope::Server, &writes) }
+}
+
+/// Whether the changes are made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Check,
+    Write,
+}
+
+/// A value that changes: entry, userid, old and new value.
+type Write<'c> = (&'c [u8], &'c [u8], Vec<u8>, Vec<u8>);
+
 fn set_mailbox(
     session: &Session<'_>,
-    mailbox: &[u8],
-    entries: &[(MetadataName, Option<Vec<u8>>)],
+    name: &MboxName,
+    definitions: &Definitions,
+    entries: &[AnnotationEntry],
+    run: Run,
 ) -> std::result::Result<(), Answer> {
     let Some(user) = &session.user else { return Err(Answer::bad("Please login first")) };
     let catalog = &session.imapd.catalog;
-    let name = session.internal_name(mailbox);
-    let (mut opened, lock, _) = session.open_mailbox(&name, Op::Lookup, Mode::Exclusive)?;
-    let mut found = session.find(&name)?;
-    let scope = Scope::Mailbox(&found.entry);
+    let owner = name.owner(catalog.rules());
+    let lock = session.imapd.store.lock_owner(owner.as_deref(), Mode::Exclusive)?;
+    let mut found = session.find(name)?;
+    let _may_know = session.authorize(Op::Lookup, &found)?;
+    let is_dav =
+        matches!(found.entry.mbtype.kind, MbKind::Addressbook | MbKind::Calendar | MbKind::Collection);
+    let changes = store::check(definitions, Level::Mailbox, entries, is_dav)?;
+    let location = catalog.location(&found.entry)?;
+    let mut opened = Mailbox::open(&session.imapd.store, &lock, location, Mode::Shared, Wait::Block)?;
     let mut index = opened.lock_index(&lock, Mode::Exclusive)?;
-    let mut writes = Vec::new();
+    let scope = Scope::Mailbox(&found.entry);
     let mut header = index.header().clone();
-    for (name, value) in entries {
-        let (entry, mut value) = check(MAILBOX, name, value.as_deref())?;
-        let op = match (name.is_shared, entry.2) {
-            (false, _) => Op::AnnotatePrivate,
-            (true, Sides::SharedAdmin) => Op::AnnotateSharedAdmin,
-            (true, _) => Op::AnnotateShared,
-        };
-        let may_write = session.authorize(op, &found).is_ok();
+    let mut writes: Vec<Write<'_>> = Vec::new();
+    for change in &changes {
+        let may_write = may_set(session, &found, change);
         let before = (header.options, header.pop3_show_after);
-        match entry.3 {
+        let mut checked = None;
+        match change.definition.source {
             Source::Option(mask) => {
-                header.options.set(mask, value.as_deref() == Some(b"true"));
+                let is_on = change.shared.as_ref().is_some_and(|value| value.as_deref() == Some(b"true"));
+                header.options.set(mask, is_on);
             }
             Source::Pop3ShowAfter => {
-                let date = value
-                    .as_deref()
-                    .map(|text| parse_rfc5322(text).ok_or_else(|| Answer::no("Invalid parameters")));
+                let date = change.shared.clone().flatten();
+                let date = date
+                    .map(|text| parse_rfc5322(&text).ok_or_else(|| Answer::no("Syntax error in parameters")));
                 header.pop3_show_after = UnixTime(date.transpose()?.unwrap_or(0));
             }
-            source => {
-                let userid = if name.is_shared { b"".as_slice() } else { user.auth.userid() };
-                let old = catalog.annotation(scope, &name.entry, userid)?;
-                if let (Source::SpecialUse, Some(text)) = (source, &value) {
-                    let current = old.clone().unwrap_or_default();
-                    value = Some(super::create::special_use_value(session, userid, text, &current)?);
+            Source::FuzzyAlways => {
+                let value = change.shared.as_ref().and_then(|value| value.as_deref()).unwrap_or_default();
+                if !name.is_user_inbox(catalog.rules()) {
+                    return Err(Error::PermissionDenied.into());
                 }
-                if old != value {
-                    if !may_write {
-                        return Err(Error::PermissionDenied.into());
-                    }
-                    writes.push((&name.entry, userid, old, value));
+                if !value.is_empty() && libcyrus::base::config::parse_switch(value).is_none() {
+                    return Err(Error::BadAnnotationEntry.into());
                 }
-                continue;
             }
+            Source::SpecialUse => {
+                if let Some(text) = change.private.clone().flatten() {
+                    checked = Some(super::create::special_use_value(
+                        session,
+                        &found.entry,
+                        user.auth.userid(),
+                        &text,
+                    )?);
+                }
+            }
+            _ => {}
         }
         if before != (header.options, header.pop3_show_after) && !may_write {
             return Err(Error::PermissionDenied.into());
         }
+        if matches!(change.definition.source, Source::Option(_) | Source::Pop3ShowAfter) {
+            continue;
+        }
+        for (userid, value) in [(&b""[..], &change.shared), (user.auth.userid(), &change.private)] {
+            let Some(value) = value else { continue };
+            let new = checked.clone().or_else(|| value.clone()).unwrap_or_default();
+            let old = catalog.annotation(scope, &change.name, userid)?.unwrap_or_default();
+            if old == new {
+                continue;
+            }
+            if !may_write {
+                return Err(Error::PermissionDenied.into());
+            }
+            if let Some(root) = &index.mailbox_header().quotaroot {
+                let octets = |value: &[u8]| i64::try_from(value.len()).unwrap_or(i64::MAX);
+                let annotations = octets(&new).saturating_sub(octets(&old));
+                let wanted = QuotaChange { annotations, ..QuotaChange::default() };
+                catalog.check_quota(&MboxName::new(root.clone()), &wanted)?;
+            }
+            writes.push((&change.name, userid, old, new));
+        }
     }
     let is_header_changed =
         header.options != index.header().options || header.pop3_show_after != index.header().pop3_show_after;
-    if writes.is_empty() && !is_header_changed {
+    if run == Run::Check || (writes.is_empty() && !is_header_changed) {
         return Ok(());
     }
-    for (entry, userid, old, value) in writes {
-        let (was, is) = (old.unwrap_or_default(), value.clone().unwrap_or_default());
-        index.annotation_changed(None, entry, userid, &was, &is, Touch::Modseq)?;
-        catalog.set_annotation(scope, entry, userid, value.as_deref())?;
+    for (entry, userid, old, new) in &writes {
+        index.annotation_changed(None, entry, userid, old, new, Touch::Modseq)?;
     }
     if is_header_changed {
         index.change_index_header(|changed| {
@@ -455,10 +403,29 @@ fn set_mailbox(
         })?;
         index.next_modseq()?;
     }
-    let changed = index.commit()?;
-    if is_header_changed {
-        found.entry.foldermodseq = changed.highestmodseq;
-        catalog.update_entry(&lock, &found.entry)?;
+    if !writes.is_empty() {
+        let stored: Vec<_> = writes
+            .iter()
+            .map(|(entry, userid, _, new)| {
+                (*entry, *userid, Some(new.as_slice()).filter(|new| !new.is_empty()))
+            })
+            .collect();
+        catalog.set_annotations(scope, &stored)?;
     }
+    let changed = index.commit()?;
+    found.entry.foldermodseq = changed.highestmodseq;
+    catalog.update_entry(&lock, &found.entry)?;
     Ok(())
+}
+
+/// Whether the rights allow the change, should it change anything. C: _annotate_may_store()
+fn may_set(session: &Session<'_>, found: &Found, change: &Change<'_>) -> bool {
+    let extra = change.definition.extra_rights;
+    let may_share = || {
+        let op = if extra == Rights::ADMIN { Op::AnnotateSharedAdmin } else { Op::AnnotateShared };
+        let granted = session.authorize(op, found);
+        granted.is_ok_and(|granted| granted.is_admin() || granted.rights().has(extra))
+    };
+    (change.shared.is_none() || may_share())
+        && (change.private.is_none() || session.authorize(Op::AnnotatePrivate, found).is_ok())
 }

@@ -61,8 +61,11 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Expunge { ids } => Ok(expunge::expunge(session, ids.as_ref())),
         Command::Fetch { ids, request } => fetch::fetch(session, &ids, &request),
         Command::GetAcl { mailbox } => Ok(acl::get(session, &mailbox)),
-        Command::GetMetadata { mailboxes, entries, options } => {
-            Ok(metadata::get(session, &mailboxes, &entries, &options))
+        Command::GetAnnotation { mailbox, request } => {
+            Ok(metadata::get_annotation(session, &mailbox, &request))
+        }
+        Command::GetMetadata { mailboxes, is_pattern, entries, options } => {
+            Ok(metadata::get(session, &mailboxes, is_pattern, &entries, &options))
         }
         Command::GetQuota { root } => Ok(quota::get(session, &root)),
         Command::GetQuotaRoot { mailbox } => Ok(quota::get_root(session, &mailbox)),
@@ -87,6 +90,9 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::SetAcl { mailbox, identifier, rights } => {
             Ok(acl::set(session, &mailbox, &identifier, &rights))
         }
+        Command::SetAnnotation { mailbox, entries } => {
+            Ok(metadata::set_annotation(session, &mailbox, &entries))
+        }
         Command::SetMetadata { mailbox, entries } => Ok(metadata::set(session, &mailbox, &entries)),
         Command::SetQuota { root, limits } => Ok(quota::set(session, tag, &root, &limits)),
         Command::StartTls => starttls::starttls(session, tag),
@@ -94,6 +100,10 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Store { ids, request } => Ok(store::store(session, &ids, &request)),
         Command::Subscribe { mailbox } => Ok(subscribe::subscribe(session, &mailbox)),
         Command::Unselect => Ok(close::unselect(session)),
+        Command::Xmeid { id } => {
+            session.imapd.catalog.set_event_client(&id);
+            Ok(Answer::completed().into())
+        }
         Command::Unsubscribe { mailbox } => Ok(subscribe::unsubscribe(session, &mailbox)),
     }
 }

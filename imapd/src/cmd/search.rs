@@ -32,12 +32,13 @@ pub fn search(session: &mut Session<'_>, tag: &[u8], by: Numbering, program: &Se
     super::noop::refresh(session);
     response::changes(session, false);
     let flags = flags(session);
-    let found = super::with_selected(session, |selected, _| {
+    let definitions = session.imapd.definitions();
+    let found = super::with_selected(session, |selected, host| {
         let now = UnixTime::now().0;
-        let ground = Ground { view: &selected.view, charset, flags, now };
+        let ground = Ground { view: &selected.view, charset, flags, now, definitions: &definitions };
         let key = Key::And(program.keys.iter().map(|key| ground.key(key)).collect());
         let asks_modseq = key.asks_modseq();
-        hits(&mut selected.view, &key, by, flags).map(|hits| (hits, asks_modseq))
+        hits(&mut selected.view, &key, by, flags, host.userid).map(|hits| (hits, asks_modseq))
     });
     let (hits, asks_modseq) = match found {
         Some(Ok(found)) => found,
@@ -77,7 +78,13 @@ fn flags(session: &Session<'_>) -> SearchFlags {
     }
 }
 
-fn hits(view: &mut View, key: &Key, by: Numbering, flags: SearchFlags) -> Result<Vec<Hit>> {
+fn hits(
+    view: &mut View,
+    key: &Key<'_>,
+    by: Numbering,
+    flags: SearchFlags,
+    userid: &[u8],
+) -> Result<Vec<Hit>> {
     let mut hits = Vec::new();
     let mut open: Vec<MsgNo> = Vec::new();
     // Messages decided by their rows, and those that need a look at the record, keep one order.
@@ -96,7 +103,7 @@ fn hits(view: &mut View, key: &Key, by: Numbering, flags: SearchFlags) -> Result
             let verdict = match key.matches(message) {
                 Some(verdict) => verdict,
                 None => {
-                    let mut texts = Texts::new(view, record, flags);
+                    let mut texts = Texts::new(view, record, flags, userid);
                     let message = &mut Message {
                         msgno: *msgno,
                         row: &row,

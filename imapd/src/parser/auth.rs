@@ -63,6 +63,17 @@ pub fn enable(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
     Ok(Command::Enable { capabilities })
 }
 
+/// `XMEID id`
+///
+/// # Errors
+/// A missing or extra argument.
+pub fn xmeid(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
+    lexer.space()?;
+    let id = lexer.argument()?;
+    lexer.end()?;
+    Ok(Command::Xmeid { id })
+}
+
 /// `ID NIL` or `ID (name value ...)` (RFC 2971)
 ///
 /// # Errors

@@ -30,17 +30,28 @@ fn request(lexer: &mut Lexer<'_>, name: &str) -> Result<FetchRequest, Bad> {
     if in_list {
         word = lexer.keyword()?;
     }
+    let mut space;
     loop {
         item(lexer, name, &word, in_list, &mut request.items)?;
-        if !in_list || !lexer.eat(b' ')? {
+        // PREVIEW must look behind the space to know whether its own arguments follow.
+        let is_preview = matches!(request.items.last(), Some(FetchItem::Preview));
+        space = lexer.eat(b' ')?;
+        if is_preview && space && lexer.eat(b'(')? {
+            lazy(lexer)?;
+            space = lexer.eat(b' ')?;
+        }
+        if !in_list || !space {
             break;
         }
         word = lexer.keyword()?;
     }
-    if in_list && !lexer.eat(b')')? {
-        return Err(Bad::text(format!("Missing close parenthesis in {name}")));
+    if in_list {
+        if !lexer.eat(b')')? {
+            return Err(Bad::text(format!("Missing close parenthesis in {name}")));
+        }
+        space = lexer.eat(b' ')?;
     }
-    if lexer.eat(b' ')? {
+    if space {
         modifiers(lexer, name, &mut request)?;
     }
     lexer.end()?;
@@ -82,6 +93,12 @@ fn item(
 ) -> Result<(), Bad> {
     use FetchItem as F;
     let simple = match word {
+        b"ANNOTATION" => annotation(lexer)?,
+        b"BASECID" if lexer.has_conversations() => F::BaseCid,
+        b"CID" if lexer.has_conversations() => F::Cid,
+        b"MAILBOXES" if lexer.has_conversations() => F::Mailboxes,
+        b"MAILBOXIDS" if lexer.has_conversations() => F::MailboxIds,
+        b"PREVIEW" => F::Preview,
         b"ALL" if !in_list => {
             items.extend([F::Flags, F::InternalDate, F::Rfc822Size, F::Envelope]);
             return Ok(());
@@ -144,6 +161,30 @@ fn item(
     };
     items.push(simple);
     Ok(())
+}
+
+/// ` (entries attributes)` behind ANNOTATION (RFC 5257 4.3).
+fn annotation(lexer: &mut Lexer<'_>) -> Result<FetchItem, Bad> {
+    let invalid = || Bad::text("invalid Annotation");
+    if !lexer.eat(b' ')? || !lexer.eat(b'(')? {
+        return Err(invalid());
+    }
+    let request = super::annotate::request(lexer, super::annotate::Place::Message)?;
+    if lexer.eat(b')')? { Ok(FetchItem::Annotation(request)) } else { Err(invalid()) }
+}
+
+/// `LAZY)` behind `PREVIEW (` (RFC 8970 3.1); there is nothing to be lazy about.
+fn lazy(lexer: &mut Lexer<'_>) -> Result<(), Bad> {
+    loop {
+        let word = lexer.word()?;
+        if !word.eq_ignore_ascii_case(b"LAZY") {
+            return Err(Bad::text(format!("FETCH contains invalid preview modifier ({})", shown(&word))));
+        }
+        if !lexer.eat(b' ')? {
+            break;
+        }
+    }
+    if lexer.eat(b')')? { Ok(()) } else { Err(Bad::text("PREVIEW list not finished.")) }
 }
 
 /// How many octets at the start of `text` are part numbers `1.2.3`, a trailing dot included.

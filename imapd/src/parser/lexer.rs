@@ -38,6 +38,8 @@ pub struct Limits {
     pub literal_minus: bool,
     /// LOGIN will be refused for want of a layer: its password is not asked for.
     pub login_needs_layer: bool,
+    /// Conversations are kept: FETCH knows their items.
+    pub conversations: bool,
 }
 
 /// Why the conversation cannot go on.
@@ -131,8 +133,12 @@ pub struct Lexer<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Astring,
+    /// Quoted, literal or NIL; a literal may hold NUL.
+    BinaryNstring,
     Nstring,
     Qstring,
+    /// Quoted or literal.
+    String,
 }
 
 impl<'a> Lexer<'a> {
@@ -145,6 +151,12 @@ impl<'a> Lexer<'a> {
     #[must_use]
     pub fn login_needs_layer(&self) -> bool {
         self.limits.login_needs_layer
+    }
+
+    /// Whether conversations are kept.
+    #[must_use]
+    pub fn has_conversations(&self) -> bool {
+        self.limits.conversations
     }
 
     /// The next octet, unread; `None` when the peer is gone.
@@ -280,6 +292,17 @@ impl<'a> Lexer<'a> {
         Ok(word)
     }
 
+    /// A word in front of a literal; empty where the literal itself stands.
+    ///
+    /// # Errors
+    /// As [`Lexer::word`].
+    pub fn word_before_literal(&mut self) -> Result<Vec<u8>, Bad> {
+        match self.peek()? {
+            Some(b'~' | b'{') => Ok(Vec::new()),
+            _ => self.word(),
+        }
+    }
+
     /// A word in upper case.
     ///
     /// # Errors
@@ -322,18 +345,36 @@ impl<'a> Lexer<'a> {
         Ok(self.string(Form::Qstring)?.flatten())
     }
 
+    /// A quoted string or a literal, no atom.
+    ///
+    /// # Errors
+    /// Peer gone, or a bound passed.
+    pub fn string_only(&mut self) -> Result<Option<Vec<u8>>, Bad> {
+        Ok(self.string(Form::String)?.flatten())
+    }
+
+    /// As [`Lexer::nstring`], with literals that may hold NUL.
+    ///
+    /// # Errors
+    /// Peer gone, or a bound passed.
+    pub fn binary_nstring(&mut self) -> Result<Option<Option<Vec<u8>>>, Bad> {
+        self.string(Form::BinaryNstring)
+    }
+
     fn string(&mut self, form: Form) -> Result<Option<Option<Vec<u8>>>, Bad> {
         match self.peek()? {
             None => Err(Bad::Stop(Stop::Eof)),
             Some(b'"') => Ok(self.quoted()?.map(Some)),
             Some(_) if form == Form::Qstring => Ok(None),
-            Some(b'{') => Ok(self.literal()?.map(Some)),
+            Some(b'{') => Ok(self.literal(form == Form::BinaryNstring)?.map(Some)),
+            Some(b'~') if form == Form::BinaryNstring => Ok(self.literal(true)?.map(Some)),
             Some(b' ' | b'(' | b')' | b'\r' | b'\n') => Ok(None),
+            Some(_) if form == Form::String => Ok(None),
             Some(_) => {
                 let word = self.word()?;
                 match form {
-                    Form::Nstring if word == b"NIL" => Ok(Some(None)),
-                    Form::Nstring => Ok(None),
+                    Form::BinaryNstring | Form::Nstring if word == b"NIL" => Ok(Some(None)),
+                    Form::BinaryNstring | Form::Nstring => Ok(None),
                     _ => Ok(Some(Some(word))),
                 }
             }
@@ -373,7 +414,7 @@ impl<'a> Lexer<'a> {
         Ok((!text.contains(&0)).then_some(text))
     }
 
-    fn literal(&mut self) -> Result<Option<Vec<u8>>, Bad> {
+    fn literal(&mut self, may_hold_nul: bool) -> Result<Option<Vec<u8>>, Bad> {
         let Some(head) = self.literal_head()? else { return Ok(None) };
         if self.limits.literal_octets > 0 && head.octets > self.limits.literal_octets as u64 {
             if !head.synchronising {
@@ -398,7 +439,7 @@ impl<'a> Lexer<'a> {
         }
         self.at_end = false;
         self.charge(text.len())?;
-        Ok((head.binary || !text.contains(&0)).then_some(text))
+        Ok((may_hold_nul || head.binary || !text.contains(&0)).then_some(text))
     }
 
     /// A literal's head including its line end, `None` if it is malformed. The caller asks for the

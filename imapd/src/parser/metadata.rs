@@ -19,15 +19,18 @@ pub fn get(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
     let mut options = MetadataOptions::default();
     let mut mailboxes = lists.remove(0);
     if let Some(second) = lists.pop() {
-        match (parse_options(&mailboxes), parse_options(&second)) {
+        match (parse_options(&mailboxes.0), parse_options(&second.0)) {
             (Some(_), Some(_)) => return Err(Bad::text("Too many option lists for Getmetadata")),
             (Some(first), None) => (options, mailboxes) = (first, second),
             (None, Some(found)) => options = found,
             (None, None) => return Err(missing()),
         }
     }
-    let entries = entries.iter().map(|entry| name(entry)).collect::<Result<_, _>>()?;
-    Ok(Command::GetMetadata { mailboxes, entries, options })
+    let entries = entries.0.iter().map(|entry| name(entry)).collect::<Result<_, _>>()?;
+    let (mailboxes, in_list) = mailboxes;
+    let is_wild = |mailbox: &Vec<u8>| mailbox.iter().any(|byte| b"%*".contains(byte));
+    let is_pattern = !in_list && mailboxes.first().is_some_and(is_wild);
+    Ok(Command::GetMetadata { mailboxes, is_pattern, entries, options })
 }
 
 /// `SETMETADATA mailbox (entry value ...)`
@@ -50,10 +53,7 @@ pub fn set(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
         if !lexer.eat(b' ')? {
             return Err(Bad::text("Missing metadata entry"));
         }
-        let value = match lexer.peek()? {
-            Some(b'~') => lexer.astring()?.map(Some),
-            _ => lexer.nstring()?,
-        };
+        let value = lexer.binary_nstring()?;
         let value = value.ok_or_else(|| Bad::text("Missing metadata value"))?;
         entries.push((name(&entry)?, value));
         if !lexer.eat(b' ')? {
@@ -67,17 +67,21 @@ pub fn set(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
     Ok(Command::SetMetadata { mailbox, entries })
 }
 
-/// One string, or several in parentheses.
-fn words(lexer: &mut Lexer<'_>) -> Result<Vec<Vec<u8>>, Bad> {
+/// One string, or several in parentheses; then true is beside them.
+fn words(lexer: &mut Lexer<'_>) -> Result<(Vec<Vec<u8>>, bool), Bad> {
     let missing = || Bad::text("Missing metadata entry");
     if !lexer.eat(b'(')? {
-        return Ok(vec![lexer.astring()?.ok_or_else(missing)?]);
+        return Ok((vec![lexer.astring()?.ok_or_else(missing)?], false));
     }
     let mut words = vec![lexer.astring()?.ok_or_else(missing)?];
     while lexer.eat(b' ')? {
         words.push(lexer.astring()?.ok_or_else(missing)?);
     }
-    if lexer.eat(b')')? { Ok(words) } else { Err(Bad::text("Missing close paren in metadata entry list ")) }
+    if lexer.eat(b')')? {
+        Ok((words, true))
+    } else {
+        Err(Bad::text("Missing close paren in metadata entry list "))
+    }
 }
 
 /// `None` when the words are no options.

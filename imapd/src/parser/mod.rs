@@ -4,6 +4,7 @@
 //! command's name and must end at the line's end; texts of refusals are C's.
 
 pub mod acl;
+pub mod annotate;
 pub mod append;
 pub mod auth;
 pub mod fetch;

@@ -48,7 +48,7 @@ fn program(lexer: &mut Lexer<'_>) -> Result<SearchProgram, Bad> {
                 may_charset = false;
             }
             _ => {
-                program.keys.push(key(lexer, &word, 0)?);
+                program.keys.push(key(lexer, &mut word, 0)?);
                 may_charset = false;
             }
         }
@@ -93,30 +93,34 @@ fn return_options(lexer: &mut Lexer<'_>) -> Result<SearchReturn, Bad> {
     Ok(options)
 }
 
-fn next_key(lexer: &mut Lexer<'_>, depth: usize) -> Result<SearchKey, Bad> {
-    let mut word = lexer.word()?;
-    word.make_ascii_lowercase();
-    key(lexer, &word, depth + 1)
+/// The next key; `last` becomes the last word read.
+fn next_key(lexer: &mut Lexer<'_>, last: &mut Vec<u8>, depth: usize) -> Result<SearchKey, Bad> {
+    *last = lexer.word()?;
+    last.make_ascii_lowercase();
+    key(lexer, last, depth + 1)
 }
 
 fn invalid() -> Bad {
     Bad::text("Invalid Search criteria")
 }
 
-fn key(lexer: &mut Lexer<'_>, word: &[u8], depth: usize) -> Result<SearchKey, Bad> {
+/// The key that `last` begins, and then is the last word of: C names that one when something is
+/// missing behind it.
+fn key(lexer: &mut Lexer<'_>, last: &mut Vec<u8>, depth: usize) -> Result<SearchKey, Bad> {
     use SearchKey as K;
     if depth > DEPTH_MAX {
         return Err(invalid());
     }
-    let mut arguments = Arguments { lexer, word };
-    let key = match word {
+    let word = last.clone();
+    let mut arguments = Arguments { lexer, word: &word };
+    let key = match word.as_slice() {
         b"" => {
             if !arguments.lexer.eat(b'(')? {
                 return Err(invalid());
             }
             let mut keys = Vec::new();
             loop {
-                keys.push(next_key(arguments.lexer, depth)?);
+                keys.push(next_key(arguments.lexer, last, depth)?);
                 if !arguments.lexer.eat(b' ')? {
                     break;
                 }
@@ -126,8 +130,9 @@ fn key(lexer: &mut Lexer<'_>, word: &[u8], depth: usize) -> Result<SearchKey, Ba
             }
             K::And(keys)
         }
-        [b'0'..=b'9' | b'*', ..] => K::Sequence(sequence(word).ok_or_else(invalid)?),
+        [b'0'..=b'9' | b'*', ..] => K::Sequence(sequence(&word).ok_or_else(invalid)?),
         b"all" => K::All,
+        b"annotation" => arguments.annotation()?,
         b"answered" => K::Flag(SystemFlag::Answered),
         b"bcc" => K::Text(TextField::Bcc, arguments.string()?),
         b"before" => K::Before(DateField::Internal, arguments.day()?.0),
@@ -137,6 +142,11 @@ fn key(lexer: &mut Lexer<'_>, word: &[u8], depth: usize) -> Result<SearchKey, Ba
         b"draft" => K::Flag(SystemFlag::Draft),
         b"emailid" => K::EmailId(arguments.string()?),
         b"flagged" => K::Flag(SystemFlag::Flagged),
+        // RFC 6203: without an index of the words all searches are alike.
+        b"fuzzy" => {
+            arguments.space()?;
+            next_key(arguments.lexer, last, depth)?
+        }
         b"from" => K::Text(TextField::From, arguments.string()?),
         b"header" => {
             let field = arguments.string()?;
@@ -148,7 +158,7 @@ fn key(lexer: &mut Lexer<'_>, word: &[u8], depth: usize) -> Result<SearchKey, Ba
         b"new" => K::And(vec![K::Not(Box::new(K::Flag(SystemFlag::Seen))), K::Flag(SystemFlag::Recent)]),
         b"not" => {
             arguments.space()?;
-            K::Not(Box::new(next_key(arguments.lexer, depth)?))
+            K::Not(Box::new(next_key(arguments.lexer, last, depth)?))
         }
         b"old" => K::Not(Box::new(K::Flag(SystemFlag::Recent))),
         b"older" => K::Older(arguments.interval()?),
@@ -158,9 +168,9 @@ fn key(lexer: &mut Lexer<'_>, word: &[u8], depth: usize) -> Result<SearchKey, Ba
         }
         b"or" => {
             arguments.space()?;
-            let first = next_key(arguments.lexer, depth)?;
-            arguments.space()?;
-            K::Or(Box::new(first), Box::new(next_key(arguments.lexer, depth)?))
+            let first = next_key(arguments.lexer, last, depth)?;
+            Arguments { lexer: arguments.lexer, word: last }.space()?;
+            K::Or(Box::new(first), Box::new(next_key(arguments.lexer, last, depth)?))
         }
         b"recent" => K::Flag(SystemFlag::Recent),
         b"savedatesupported" => K::SaveDateSupported,
@@ -218,6 +228,25 @@ impl Arguments<'_, '_> {
     fn string(&mut self) -> Result<Vec<u8>, Bad> {
         self.space()?;
         self.lexer.astring()?.ok_or_else(|| self.missing())
+    }
+
+    /// `entry attribute value` (RFC 5257 4.6)
+    fn annotation(&mut self) -> Result<SearchKey, Bad> {
+        let mut name = || -> Result<Vec<u8>, Bad> {
+            if !self.lexer.eat(b' ')? {
+                return Err(invalid());
+            }
+            self.lexer.astring()?.filter(|name| !name.is_empty()).ok_or_else(invalid)
+        };
+        let (entry, attribute) = (name()?, name()?);
+        if !matches!(attribute.as_slice(), b"value" | b"value.shared" | b"value.priv") {
+            return Err(invalid());
+        }
+        if !self.lexer.eat(b' ')? {
+            return Err(invalid());
+        }
+        let value = self.lexer.binary_nstring()?.ok_or_else(invalid)?;
+        Ok(SearchKey::Annotation { entry, attribute, value })
     }
 
     fn flag(&mut self) -> Result<Vec<u8>, Bad> {
@@ -310,6 +339,9 @@ mod tests {
     #[test]
     fn refusals_have_their_sentences() {
         check("FROM", Err("Missing required argument to Search from"));
+        check("OR SEEN", Err("Missing required argument to Search seen"));
+        check("OR (SEEN NOT FLAGGED)", Err("Missing required argument to Search flagged"));
+        check("ANNOTATION /comment size \"x\"", Err("Invalid Search criteria"));
         check("FROB", Err("Invalid Search criteria"));
         check("LARGER x", Err("Invalid number in Search command"));
         check("(ALL", Err("Missing required close paren in Search command"));

@@ -2,7 +2,7 @@
 
 use super::lexer::{Bad, Lexer, is_atom};
 use super::{sequence_and_space, shown};
-use crate::command::{Command, Ids, Sequence, StoreMode, StoreRequest};
+use crate::command::{Command, Ids, Sequence, StoreChange, StoreMode, StoreRequest};
 
 /// `STORE sequence [(UNCHANGEDSINCE n)] [+-]FLAGS[.SILENT] flags`
 ///
@@ -34,10 +34,15 @@ fn request(lexer: &mut Lexer<'_>, name: &str) -> Result<StoreRequest, Bad> {
     let mut operation = lexer.word()?;
     lexer.space()?;
     operation.make_ascii_lowercase();
-    let (operation, silent) = match operation.strip_suffix(b".silent") {
-        Some(bare) if !bare.is_empty() => (bare, true),
-        _ => (operation.as_slice(), false),
+    let operation = match operation.strip_suffix(b".silent") {
+        Some(bare) if !bare.is_empty() => bare,
+        _ => operation.as_slice(),
     };
+    if operation == b"annotation" {
+        let entries = super::annotate::values(lexer, super::annotate::Place::Message)?;
+        lexer.end()?;
+        return Ok(StoreRequest { unchanged_since, change: StoreChange::Annotations(entries) });
+    }
     let mode = match operation {
         b"+flags" => StoreMode::Add,
         b"-flags" => StoreMode::Remove,
@@ -46,7 +51,7 @@ fn request(lexer: &mut Lexer<'_>, name: &str) -> Result<StoreRequest, Bad> {
     };
     let flags = flags(lexer, name)?;
     lexer.end()?;
-    Ok(StoreRequest { mode, silent, unchanged_since, flags })
+    Ok(StoreRequest { unchanged_since, change: StoreChange::Flags { mode, flags } })
 }
 
 fn modifiers(lexer: &mut Lexer<'_>, name: &str) -> Result<u64, Bad> {

@@ -1,19 +1,23 @@
 //! `* n FETCH (...)`: the items of one message, in C's order (C: `index_fetchreply()`).
 
 use super::{flags, put};
-use crate::command::{FetchItem, Fields, Partial};
+use crate::annotate::{
+    self,
+    fetch::{Entry, Wanted},
+};
+use crate::command::{AnnotationRequest, FetchItem, Fields, Partial};
 use libcyrus::imap::view::View;
 use libcyrus::mime::cache::{CacheView, Item, may_use_cached_headers};
 use libcyrus::mime::charset::{TransferEncoding, decode_transfer};
 use libcyrus::mime::header::{self, Pick};
 use libcyrus::mime::section::{SectionMap, Want};
 use libcyrus::net::prot::Stream;
-use libcyrus::store::mailbox::Record;
+use libcyrus::store::mailbox::{InternalFlags, Record};
 use libcyrus::sys::map::Map;
 use libcyrus::util::datetime::print_internaldate;
 use libcyrus::util::guid::Guid;
 use libcyrus::util::ids::MsgNo;
-use libcyrus::util::imapstr::put_astring;
+use libcyrus::util::imapstr::{put_astring, put_nstring};
 
 /// A FETCH command sorted for answering.
 #[derive(Debug, Default)]
@@ -46,6 +50,13 @@ pub struct Plan {
     sections: Vec<(Section, Option<Partial>)>,
     binaries: Vec<(Section, Option<Partial>)>,
     binary_sizes: Vec<Section>,
+    /// ANNOTATION; several of them ask as one.
+    pub annotations: Option<AnnotationRequest>,
+    preview: bool,
+    cid: bool,
+    basecid: bool,
+    mailboxes: bool,
+    mailboxids: bool,
     /// Some item sets \Seen.
     pub sets_seen: bool,
 }
@@ -95,6 +106,16 @@ impl Plan {
         let mut plan = Self { uid: by_uid, ..Self::default() };
         for item in items {
             match item {
+                F::Annotation(request) => {
+                    let all = plan.annotations.get_or_insert_default();
+                    all.entries.extend(request.entries.iter().cloned());
+                    all.attributes.extend(request.attributes.iter().cloned());
+                }
+                F::BaseCid => plan.basecid = true,
+                F::Cid => plan.cid = true,
+                F::Mailboxes => plan.mailboxes = true,
+                F::MailboxIds => plan.mailboxids = true,
+                F::Preview => plan.preview = true,
                 F::Binary { section, peek, partial } => {
                     plan.sets_seen |= !peek;
                     plan.binaries.push((Section::parse(section), *partial));
@@ -144,6 +165,12 @@ impl Plan {
         plan
     }
 
+    /// Whether copies of the messages are to be looked for.
+    #[must_use]
+    pub fn needs_copies(&self) -> bool {
+        self.mailboxes || self.mailboxids
+    }
+
     /// Whether only the rows of the view are needed, not the records.
     #[must_use]
     pub fn needs_only_rows(&self) -> bool {
@@ -164,8 +191,14 @@ impl Plan {
             || self.body
             || self.header
             || self.text
-            || self.rfc822;
+            || self.rfc822
+            || self.preview
+            || self.cid
+            || self.basecid
+            || self.mailboxes
+            || self.mailboxids;
         !by_record
+            && self.annotations.is_none()
             && fields.is_empty()
             && self.header_lines.is_empty()
             && self.header_lines_not.is_empty()
@@ -208,7 +241,7 @@ fn from_cache(section: &Section, fields: &Fields, record: &Record) -> bool {
 }
 
 /// What the writer must know beside the message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// The folder's name as the client writes it.
     pub folder: &'a [u8],
@@ -218,6 +251,22 @@ pub struct Facts<'a> {
     pub limits: &'a libcyrus::mime::Limits,
     /// CONDSTORE is in use: a changed message's MODSEQ is told.
     pub condstore: bool,
+    /// What ANNOTATION asks for.
+    pub annotations: Option<&'a Wanted<'a>>,
+    /// The entry that holds the text of PREVIEW (option `jmap_preview_annot`), without `/shared`.
+    pub preview_entry: Option<&'a [u8]>,
+    /// Who asks.
+    pub userid: &'a [u8],
+    /// The mailboxes that hold the message, when MAILBOXES or MAILBOXIDS asks for them.
+    pub copies: &'a [Held],
+}
+
+/// A mailbox that holds a copy of a message.
+pub struct Held {
+    /// Its name as the client writes it.
+    pub name: Vec<u8>,
+    /// Its unique id.
+    pub uniqueid: Vec<u8>,
 }
 
 /// Why a message was not answered as asked.
@@ -274,6 +323,17 @@ pub fn message(
     if plan.size {
         writer.text(format_args!("RFC822.SIZE {}", record.size));
     }
+    if let Some(wanted) = facts.annotations {
+        writer.item("ANNOTATION (");
+        // As in C: what cannot be read is not there.
+        let found = annotate::fetch::message(view.mailbox(), record.uid, facts.userid, wanted);
+        put_annotations(&mut writer.out, &found.unwrap_or_default());
+        writer.out.push(b')');
+    }
+    if plan.preview {
+        writer.item("PREVIEW ");
+        put_preview(&mut writer.out, view, record, facts.preview_entry);
+    }
     if plan.filesize {
         writer.text(format_args!("RFC822.FILESIZE {}", file_bytes.len()));
     }
@@ -283,6 +343,10 @@ pub fn message(
     if plan.emailid {
         let guid = record.guid.to_string();
         writer.text(format_args!("EMAILID (M{})", guid.get(..24).unwrap_or(&guid)));
+    }
+    if plan.cid {
+        writer.item("CID ");
+        put_cid(&mut writer.out, record.cid);
     }
     if plan.threadid {
         match record.cid {
@@ -297,12 +361,34 @@ pub fn message(
     if plan.createdmodseq {
         writer.text(format_args!("CREATEDMODSEQ ({})", record.createdmodseq));
     }
+    if plan.basecid {
+        let base = view.mailbox().annotation(record.uid, BASETHRID, b"").ok().flatten();
+        let is_split = record.internal_flags.has(InternalFlags::SPLITCONVERSATION);
+        let base = base.filter(|text| is_split && text.len() == 16);
+        let base = base.and_then(|text| u64::from_str_radix(std::str::from_utf8(&text).ok()?, 16).ok());
+        writer.item("BASECID ");
+        put_cid(&mut writer.out, base.unwrap_or(0));
+    }
     if plan.folder {
         writer.item("FOLDER ");
         put_astring(&mut writer.out, facts.folder);
     }
     if plan.uidvalidity {
         writer.text(format_args!("UIDVALIDITY {}", view.uidvalidity()));
+    }
+    for (is_wanted, name, texts) in [
+        (
+            plan.mailboxes,
+            "MAILBOXES (",
+            facts.copies.iter().map(|copy| copy.name.as_slice()).collect::<Vec<_>>(),
+        ),
+        (plan.mailboxids, "MAILBOXIDS (", facts.copies.iter().map(|copy| copy.uniqueid.as_slice()).collect()),
+    ] {
+        if is_wanted {
+            writer.item(name);
+            writer.out.extend_from_slice(&texts.join(&b' '));
+            writer.out.push(b')');
+        }
     }
     let mut trouble = Ok(());
     if plan.needs_cache() {
@@ -328,6 +414,49 @@ pub fn message(
     writer.end();
     trouble
 }
+
+/// `/entry (attribute value ...) ...`
+fn put_annotations(out: &mut Vec<u8>, entries: &[Entry]) {
+    for (at, entry) in entries.iter().enumerate() {
+        if at > 0 {
+            out.push(b' ');
+        }
+        put_astring(out, &entry.name);
+        out.push(b' ');
+        let mut separator = b'(';
+        for (attribute, value) in &entry.attributes {
+            out.push(separator);
+            separator = b' ';
+            put_astring(out, attribute.as_bytes());
+            out.push(b' ');
+            put_nstring(out, value.as_deref());
+        }
+        out.push(b')');
+    }
+}
+
+/// The start of the preview that a program put into an annotation; NIL when none is configured.
+fn put_preview(out: &mut Vec<u8>, view: &View, record: &Record, entry: Option<&[u8]>) {
+    let Some(entry) = entry else {
+        out.extend_from_slice(b"NIL");
+        return;
+    };
+    let found = view.mailbox().annotation(record.uid, entry, b"").ok().flatten().unwrap_or_default();
+    put_astring(out, found.get(..PREVIEW_OCTETS).unwrap_or(&found));
+}
+
+fn put_cid(out: &mut Vec<u8>, cid: u64) {
+    match cid {
+        0 => out.extend_from_slice(b"NIL"),
+        cid => put(out, format_args!("{cid:016x}")),
+    }
+}
+
+/// Of a message whose conversation was split: the first conversation's id.
+const BASETHRID: &[u8] = b"/vendor/cmu/cyrus-imapd/basethrid";
+
+/// C: in `index_fetchreply()`
+const PREVIEW_OCTETS: usize = 256;
 
 /// A row's answer when no record is needed.
 pub fn row_only(out: &mut Vec<u8>, view: &mut View, msgno: MsgNo, plan: &Plan, facts: Facts<'_>) {
@@ -437,6 +566,7 @@ fn cached_items(
             Some(span) => writer.data(file, span.offset, span.size, *partial),
         }
     }
+    // As in C: what comes last decides whether the message was answered.
     let mut trouble = Ok(());
     for (section, partial) in &plan.binaries {
         if section.is_whole_message() {
@@ -452,6 +582,7 @@ fn cached_items(
         match decode(part.content.of(file), part.encoding) {
             None => trouble = Err(Trouble::UnknownCte),
             Some(decoded) => {
+                trouble = Ok(());
                 writer.section("BINARY[", section, *partial);
                 let size = u32::try_from(decoded.len()).unwrap_or(u32::MAX);
                 writer.data(&decoded, 0, size, *partial);
@@ -470,6 +601,7 @@ fn cached_items(
         match size {
             None => trouble = Err(Trouble::UnknownCte),
             Some(size) => {
+                trouble = Ok(());
                 writer.section("BINARY.SIZE[", section, None);
                 put(&mut writer.out, format_args!("{size}"));
             }

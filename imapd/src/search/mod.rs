@@ -7,23 +7,27 @@ mod text;
 
 pub use text::Texts;
 
-use crate::command::{DateField, SearchKey, Sequence, SystemFlag, TextField};
+use crate::annotate::fetch::Wanted;
+use crate::command::{AnnotationRequest, DateField, SearchKey, Sequence, SystemFlag, TextField};
 use libcyrus::imap::view::{By, Row, View};
 use libcyrus::mime::charset::{Charset, SearchFlags, search_form};
+use libcyrus::store::annotate::{Definitions, Level};
 use libcyrus::store::mailbox::{Record, SystemFlags};
 use libcyrus::util::ids::MsgNo;
 use libcyrus::util::seqset::SeqSet;
 
 /// A key with its sets resolved and its strings in search form.
-pub enum Key {
+pub enum Key<'g> {
     /// Every message, or none.
     Always(bool),
     /// All of them.
-    And(Vec<Key>),
+    And(Vec<Key<'g>>),
+    /// An annotation that holds the value.
+    Annotation(Wanted<'g>, Option<Vec<u8>>),
     /// Either.
-    Or(Box<Key>, Box<Key>),
+    Or(Box<Key<'g>>, Box<Key<'g>>),
     /// Not this.
-    Not(Box<Key>),
+    Not(Box<Key<'g>>),
     /// Message numbers.
     MsgNos(SeqSet),
     /// UIDs.
@@ -51,24 +55,31 @@ pub enum Key {
 }
 
 /// What making keys ready needs to know.
-pub struct Ground<'a> {
+pub struct Ground<'v, 'd> {
     /// The selected mailbox.
-    pub view: &'a View,
+    pub view: &'v View,
     /// How the strings are written.
     pub charset: Charset,
     /// How text is levelled.
     pub flags: SearchFlags,
     /// Seconds since the epoch.
     pub now: i64,
+    /// The annotations that are known.
+    pub definitions: &'d Definitions,
 }
 
-impl Ground<'_> {
+impl<'d> Ground<'_, 'd> {
     /// Makes a key ready.
     #[must_use]
-    pub fn key(&self, key: &SearchKey) -> Key {
+    pub fn key(&self, key: &SearchKey) -> Key<'d> {
         use SearchKey as K;
         match key {
             K::All => Key::Always(true),
+            K::Annotation { entry, attribute, value } => {
+                let (entries, attributes) = (vec![entry.clone()], vec![attribute.clone()]);
+                let request = AnnotationRequest { entries, attributes };
+                Key::Annotation(Wanted::new(self.definitions, Level::Message, &request), value.clone())
+            }
             K::And(keys) => Key::And(keys.iter().map(|key| self.key(key)).collect()),
             K::Or(a, b) => Key::Or(Box::new(self.key(a)), Box::new(self.key(b))),
             K::Not(key) => Key::Not(Box::new(self.key(key))),
@@ -105,7 +116,7 @@ impl Ground<'_> {
         search_form(text, self.charset, self.flags)
     }
 
-    fn keyword(&self, name: &[u8]) -> Key {
+    fn keyword(&self, name: &[u8]) -> Key<'d> {
         let named =
             |flag: &Option<Vec<u8>>| flag.as_ref().is_some_and(|flag| flag.eq_ignore_ascii_case(name));
         match self.view.keywords().iter().position(named).and_then(|slot| u8::try_from(slot).ok()) {
@@ -115,7 +126,7 @@ impl Ground<'_> {
     }
 }
 
-impl Key {
+impl Key<'_> {
     /// Whether the key asks for mod-sequences, so that the answer must tell the highest one
     /// (RFC 7162 3.1.5).
     #[must_use]
@@ -173,6 +184,10 @@ impl Key {
             Self::ThreadId(id) => {
                 let cid = message.record?.cid;
                 Some(cid != 0 && id.strip_prefix(b"T") == Some(format!("{cid:016x}").as_bytes()))
+            }
+            Self::Annotation(wanted, value) => {
+                let texts = message.texts.as_deref_mut()?;
+                Some(texts.annotations(wanted).iter().any(|entry| entry.holds(value.as_deref())))
             }
             Self::Text(field, needle) => {
                 let texts = message.texts.as_deref_mut()?;

@@ -1,5 +1,6 @@
 //! The text of one message as SEARCH looks into it.
 
+use crate::annotate::fetch::{self, Entry, Wanted};
 use crate::command::TextField;
 use libcyrus::imap::view::View;
 use libcyrus::mime::cache::{CacheView, Item, may_use_cached_headers, nstring};
@@ -14,14 +15,20 @@ pub struct Texts<'v> {
     view: &'v mut View,
     record: &'v Record,
     flags: SearchFlags,
+    userid: &'v [u8],
     cache: Option<Vec<u8>>,
     file: Option<Option<Map>>,
 }
 
 impl<'v> Texts<'v> {
-    /// The texts of `record`.
-    pub fn new(view: &'v mut View, record: &'v Record, flags: SearchFlags) -> Self {
-        Self { view, record, flags, cache: None, file: None }
+    /// The texts of `record` as `userid` may see them.
+    pub fn new(view: &'v mut View, record: &'v Record, flags: SearchFlags, userid: &'v [u8]) -> Self {
+        Self { view, record, flags, userid, cache: None, file: None }
+    }
+
+    /// The message's annotations; none when they cannot be read.
+    pub fn annotations(&mut self, wanted: &Wanted<'_>) -> Vec<Entry> {
+        fetch::message(self.view.mailbox(), self.record.uid, self.userid, wanted).unwrap_or_default()
     }
 
     /// Whether an address list or the subject, as cached, holds the string.

@@ -65,7 +65,7 @@ impl Op {
         const SHARED: Rights = Rights::LOOKUP.with(Rights::READ).with(Rights::WRITE);
         match self {
             Self::Admin => (Rights::ADMIN, AdminsAndOwner),
-            Self::AnnotateMessage => (Rights::ANNOTATEMSG, Nobody),
+            Self::AnnotateMessage => (Rights::ANNOTATEMSG, Admins),
             Self::AnnotatePrivate => (Rights::LOOKUP, Admins),
             Self::AnnotateShared => (SHARED, Admins),
             Self::AnnotateSharedAdmin => (SHARED.with(Rights::ADMIN), Admins),

@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod local;
+pub mod notify;
 pub mod prot;
 pub mod sasl;
 pub mod telemetry;

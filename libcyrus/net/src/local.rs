@@ -1,6 +1,8 @@
-//! Datagrams to the small local daemons: idled (reference/master-ipc.md 5) and notifyd (6).
+//! Datagrams to the small local daemons: idled (reference/master-ipc.md 5) and notifyd
+//! ([`crate::notify`]).
 
-use crate::error::Result;
+pub use crate::notify::{Notification, Notifier, Patience, Sent};
+
 use cyrus_base::log::{self, Priority};
 use cyrus_base::{Config, Opt};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -137,79 +139,6 @@ impl Idle {
     }
 }
 
-/// Notifications to notifyd.
-#[derive(Debug)]
-pub struct Notifier {
-    path: PathBuf,
-}
-
-/// One notification.
-#[derive(Clone, Debug, Default)]
-pub struct Notification<'a> {
-    /// Method, empty for notifyd's default.
-    pub method: &'a [u8],
-    /// `MAIL`, `SIEVE`, `EVENT`.
-    pub class: &'a [u8],
-    /// Priority.
-    pub priority: &'a [u8],
-    /// User.
-    pub user: &'a [u8],
-    /// Mailbox, external name.
-    pub mailbox: &'a [u8],
-    /// Options of the method.
-    pub options: &'a [&'a [u8]],
-    /// The message.
-    pub message: &'a [u8],
-    /// Name of the message file, if any.
-    pub filename: Option<&'a [u8]>,
-}
-
-impl Notifier {
-    /// The notifier of a configuration (`notifysocket`, else `<configdirectory>/socket/notify`);
-    /// `None` for the `dlist:` form, which is a stream server.
-    #[must_use]
-    pub fn from_config(config: &Config) -> Option<Self> {
-        let default = || config.configdirectory().join("socket/notify");
-        let path = config.path(Opt::Notifysocket).map_or_else(default, Into::into);
-        (!path.to_string_lossy().starts_with("dlist:")).then_some(Self { path })
-    }
-
-    /// Sends one notification, never waits. C: notify()
-    ///
-    /// # Errors
-    /// What the socket says; `TooLong` when it does not fit in one datagram.
-    pub fn send(&self, notification: &Notification<'_>) -> Result<()> {
-        let socket = UnixDatagram::unbound()?;
-        socket.set_nonblocking(true)?;
-        let room = cyrus_sys::socket::send_buffer_size(socket.as_fd())?;
-        let limit = (room / 10).saturating_sub(32).min(8192);
-        let octets = notification.encode(limit).ok_or(crate::Error::TooLong)?;
-        socket.send_to(&octets, &self.path)?;
-        Ok(())
-    }
-}
-
-impl Notification<'_> {
-    /// The datagram, at most `limit` octets; `None` when it does not fit.
-    fn encode(&self, limit: usize) -> Option<Vec<u8>> {
-        let count = self.options.len().to_string();
-        let head = [self.method, self.class, self.priority, self.user, self.mailbox];
-        let fields = head
-            .into_iter()
-            .chain([count.as_bytes()])
-            .chain(self.options.iter().copied())
-            .chain([self.message])
-            .chain(self.filename);
-        let mut octets = Vec::new();
-        for field in fields {
-            // A NUL inside would shift every field after it.
-            octets.extend(field.iter().copied().filter(|b| *b != 0));
-            octets.push(0);
-        }
-        (octets.len() <= limit).then_some(octets)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,20 +177,5 @@ mod tests {
         assert!(!idle.send(IdleMessage::Done, b"user.ann"));
         drop(idle);
         assert!(!own.exists());
-    }
-
-    #[test]
-    fn a_notification_counts_its_options() {
-        let n = Notification {
-            class: b"MAIL",
-            user: b"ann",
-            mailbox: b"INBOX",
-            options: &[b"a", b"b"],
-            message: b"You have new mail",
-            ..Notification::default()
-        };
-        let expected = b"\0MAIL\0\0ann\0INBOX\x002\0a\0b\0You have new mail\0";
-        assert_eq!(n.encode(8192).unwrap(), expected);
-        assert_eq!(n.encode(20), None);
     }
 }

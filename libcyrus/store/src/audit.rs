@@ -69,7 +69,7 @@ impl IndexGuard<'_> {
 }
 
 /// The message id, with its angle brackets, as the cache has it.
-fn message_id(mailbox: &mut Mailbox, record: &Record) -> Option<Vec<u8>> {
+pub(crate) fn message_id(mailbox: &mut Mailbox, record: &Record) -> Option<Vec<u8>> {
     let bytes = mailbox.cache_bytes(record).ok()?;
     let tokens = CacheView::at(&bytes, 0)?.envelope_tokens()?;
     nstring(tokens.get(MESSAGE_ID)?).map(<[u8]>::to_vec)

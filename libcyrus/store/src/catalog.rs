@@ -6,6 +6,7 @@
 
 use crate::context::{ExpungeMode, Settings};
 use crate::error::{Error, Result};
+use crate::event::Reporter;
 use cyrus_base::config::{Config, Opt};
 use cyrus_db::{Create, Db, Durability, Kind, OpenFlags, Pool, QuotaHash};
 use cyrus_util::acl::DeleteRight;
@@ -31,6 +32,8 @@ pub struct Catalog {
     list_file: Option<PathBuf>,
     /// The session that is served, when its changes are to be in the audit log.
     auditor: Mutex<Option<String>>,
+    /// Tells events, where `event_notifier` is set.
+    reporter: Option<Reporter>,
 }
 
 /// A database with a place of its own in the configuration.
@@ -65,6 +68,7 @@ impl Catalog {
         let stamp = std::fs::read(config.configdirectory().join("db/skipstamp")).ok();
         let stamp = stamp.and_then(|bytes| bytes.first_chunk::<4>().map(|word| u32::from_be_bytes(*word)));
         Self {
+            reporter: Reporter::new(&config),
             config,
             names,
             pool: Pool::new(),
@@ -76,10 +80,19 @@ impl Catalog {
         }
     }
 
-    /// From now on changes are logged as those of this session, if `auditlog` is on.
+    /// From now on changes are logged as those of this session, if `auditlog` is on, and events
+    /// are told in its name.
     pub fn audit_as(&self, session: &str) {
+        if let Some(reporter) = &self.reporter {
+            reporter.serve(session);
+        }
         let session = self.config.switch(Opt::Auditlog).then(|| session.to_owned());
         *self.auditor.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+
+    /// Who tells events; none where nobody wants to hear of any.
+    pub(crate) fn reporter(&self) -> Option<&Reporter> {
+        self.reporter.as_ref()
     }
 
     /// The session whose changes are logged; none when nothing is to be logged.

@@ -121,6 +121,50 @@ impl Counters {
         Some(counters)
     }
 
+    /// The counters as event notifications and `/vendor/cmu/cyrus-imapd/usercounters` have them:
+    /// version, modseqs, uidvalidity. C: `mboxevent_extract_mailbox()`
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let slots = [
+            Slot::Highest,
+            Slot::Mail,
+            Slot::Caldav,
+            Slot::Carddav,
+            Slot::Notes,
+            Slot::MailFolders,
+            Slot::CaldavFolders,
+            Slot::CarddavFolders,
+            Slot::NotesFolders,
+            Slot::Quota,
+            Slot::Racl,
+        ];
+        let numbers = slots.map(|slot| self.at(slot).to_string()).join(" ");
+        format!("{VERSION} {numbers} {}", self.uidvalidity.0)
+    }
+
+    /// JMAP's states by type, as a JSON object. C: `jmap_states`
+    pub(crate) fn jmap_states(&self) -> String {
+        let states = [
+            ("Mailbox", Slot::MailFolders),
+            ("Email", Slot::Mail),
+            ("EmailSubmission", Slot::Submission),
+            ("Calendar", Slot::CaldavFolders),
+            ("CalendarEvent", Slot::Caldav),
+            ("Contact", Slot::Carddav),
+            ("ContactGroup", Slot::Carddav),
+            ("Note", Slot::Notes),
+            ("SieveScript", Slot::Sieve),
+            ("Quota", Slot::Quota),
+            ("Racl", Slot::Racl),
+        ];
+        let members = states.map(|(name, slot)| format!("\"{name}\":\"{}\"", self.at(slot)));
+        format!("{{{}}}", members.join(","))
+    }
+
+    fn at(&self, slot: Slot) -> u64 {
+        self.modseqs.get(slot as usize).copied().unwrap_or(0)
+    }
+
     /// The file, version 9.
     #[must_use]
     pub fn print(&self) -> Vec<u8> {

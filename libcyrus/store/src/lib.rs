@@ -5,7 +5,8 @@
 //!
 //! What is not in a mailbox's own directories hangs on the [`Catalog`]: [`mboxlist`] which mailboxes
 //! there are, [`partition`] where their files lie, [`quota`], [`annotate`], [`seen`], [`subs`],
-//! [`statuscache`], [`duplicate`], [`counters`], [`userdeny`], [`synclog`] and [`user`].
+//! [`statuscache`], [`duplicate`], [`counters`], [`userdeny`], [`synclog`] and [`user`]; [`event`]
+//! tells others what happened.
 #![forbid(unsafe_code)]
 
 pub mod annotate;
@@ -17,6 +18,7 @@ pub mod conversations;
 pub mod counters;
 pub mod duplicate;
 mod error;
+pub mod event;
 pub mod lock;
 pub mod mailbox;
 pub mod mboxlist;

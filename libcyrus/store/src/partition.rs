@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::mailbox::Location;
 use crate::mboxlist::MbEntry;
 use cyrus_base::config::{MetaFile, Opt};
+use cyrus_sys::fd::Room;
 use cyrus_util::mboxname::{MboxName, id_dir};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -70,6 +71,25 @@ impl Catalog {
             annotations: meta(MetaFile::Annotations, "cyrus.annotations"),
             partition_root: root.to_path_buf(),
         })
+    }
+
+    /// Room of the file systems that partitions are on, each counted once; a partition that cannot
+    /// be looked at has none. C: partlist_local_find_freespace_most()
+    #[must_use]
+    pub fn rooms(&self) -> Vec<Room> {
+        let mut rooms: Vec<Room> = Vec::new();
+        for (_, directory) in self.config().partitions() {
+            match cyrus_sys::fd::room(directory) {
+                Ok(room) if rooms.iter().all(|other| other.id != room.id) => rooms.push(room),
+                Ok(_) => {}
+                Err(error) => {
+                    let directory = directory.display();
+                    log::error!(target: "syslog", "IOERROR: statvfs[{directory}]: {error}");
+                }
+            }
+        }
+        rooms.retain(|room| room.free_kib > 0);
+        rooms
     }
 
     fn id_lock_file(&self, id: &[u8]) -> PathBuf {

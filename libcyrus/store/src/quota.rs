@@ -7,6 +7,7 @@ use crate::Store;
 use crate::catalog::{Catalog, Global, db_error};
 use crate::counters::Scope;
 use crate::error::{Error, Resource, Result};
+use crate::event::EventKind;
 use crate::lock::{Mode, NameLock, UserLock, Wait};
 use crate::mailbox::QuotaUse;
 use crate::mboxlist::MbKind;
@@ -32,6 +33,22 @@ pub struct Limit {
     pub used: i64,
     /// KiB, or a count; `None` for no limit.
     pub limit: Option<i64>,
+}
+
+impl Limit {
+    /// Whether nothing more fits. C: quota_is_overquota()
+    #[must_use]
+    pub fn is_over(&self, resource: Resource) -> bool {
+        self.limit.is_some_and(|limit| self.used >= limit.saturating_mul(unit(resource)))
+    }
+}
+
+/// Octets or pieces that one unit of a limit stands for.
+fn unit(resource: Resource) -> i64 {
+    match resource {
+        Resource::Storage | Resource::AnnotationStorage => 1024,
+        Resource::Message | Resource::NumFolders => 1,
+    }
 }
 
 /// A quota record.
@@ -190,12 +207,8 @@ impl Quota {
     /// `OverQuota`.
     pub fn check(&self, change: &Change) -> Result<()> {
         for (((resource, _), limit), delta) in RESOURCES.iter().zip(&self.limits).zip(change.as_array()) {
-            let unit = match resource {
-                Resource::Storage | Resource::AnnotationStorage => 1024,
-                Resource::Message | Resource::NumFolders => 1,
-            };
             let Some(most) = limit.limit else { continue };
-            if delta >= 0 && limit.used.saturating_add(delta) > most.saturating_mul(unit) {
+            if delta >= 0 && limit.used.saturating_add(delta) > most.saturating_mul(unit(*resource)) {
                 return Err(Error::OverQuota(*resource));
             }
         }
@@ -286,7 +299,14 @@ impl Catalog {
     /// `OverQuota`, `Io`.
     pub fn check_quota(&self, root: &MboxName, change: &Change) -> Result<()> {
         match self.read_quota_once(root) {
-            Ok(quota) => quota.check(change),
+            Ok(quota) => quota.check(change).inspect_err(|error| {
+                if let (Error::OverQuota(resource), Some(mut event)) =
+                    (error, self.event(EventKind::QuotaExceed))
+                {
+                    event.set_quota(self, root, &quota, *resource);
+                    self.report(event);
+                }
+            }),
             Err(Error::QuotaRootNotFound) => Ok(()),
             Err(error) => Err(error),
         }
@@ -320,7 +340,28 @@ impl Catalog {
         if *change == Change::default() {
             return Ok(());
         }
-        self.update_quota(root, |quota| quota.apply(change)).map(drop)
+        self.change_use(root, change, |_| {})
+    }
+
+    /// Applies a change, lets `also` change more, and tells which limits hold again.
+    fn change_use(&self, root: &MboxName, change: &Change, also: impl FnOnce(&mut Quota)) -> Result<()> {
+        let mut within = Vec::new();
+        self.update_quota(root, |quota| {
+            let over = RESOURCES.map(|(resource, _)| quota.resource(resource).is_over(resource));
+            quota.apply(change);
+            also(quota);
+            for ((resource, _), was_over) in RESOURCES.into_iter().zip(over) {
+                if was_over
+                    && !quota.resource(resource).is_over(resource)
+                    && let Some(mut event) = self.event(EventKind::QuotaWithin)
+                {
+                    event.set_quota(self, root, quota, resource);
+                    within.push(event);
+                }
+            }
+        })?;
+        within.into_iter().for_each(|event| self.report(event));
+        Ok(())
     }
 
     /// As [`Catalog::use_quota`] for a change in mailbox `name`: a `quota -f` that has counted it
@@ -332,8 +373,7 @@ impl Catalog {
         if *change == Change::default() {
             return Ok(());
         }
-        self.update_quota(root, |quota| {
-            quota.apply(change);
+        self.change_use(root, change, |quota| {
             let counted = quota.scan.as_ref().map(|(at, _)| MboxName::from(at.as_slice()));
             if let Some(at) = counted
                 && name.to_db(self.rules()) <= at.to_db(self.rules())
@@ -341,7 +381,6 @@ impl Catalog {
                 quota.add_scanned(&at, change);
             }
         })
-        .map(drop)
     }
 
     /// The lock of those who make and remove quota roots or count anew what is used.

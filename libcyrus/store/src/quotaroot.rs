@@ -3,6 +3,7 @@
 use crate::Store;
 use crate::catalog::Catalog;
 use crate::error::{Error, Resource, Result};
+use crate::event::EventKind;
 use crate::lock::{Mode, Wait};
 use crate::mailbox::Mailbox;
 use crate::mboxlist::{MbEntry, Show};
@@ -50,12 +51,17 @@ impl Catalog {
             }
         };
         let mut before = None;
+        let mut after = Quota::default();
         let exists = self.update_quota(root, |quota| {
             let old = quota.clone();
             apply(quota);
             before = (*quota != old).then_some(old);
+            after = quota.clone();
         })?;
         if exists {
+            if let Some(before) = &before {
+                self.tell_limits(root, Some(before), &after);
+            }
             self.sync_log(&[b"QUOTA", bytes]);
             return Ok(before.map_or(QuotaSet::Unchanged, QuotaSet::Changed));
         }
@@ -76,8 +82,30 @@ impl Catalog {
         for entry in self.mailboxes_below_root(root, is_domain)? {
             self.give_quota_root(store, &entry, root)?;
         }
+        self.tell_limits(root, None, &quota);
         self.sync_log(&[b"QUOTA", bytes]);
         Ok(QuotaSet::Made)
+    }
+
+    /// Tells the new limits, and those that hold again.
+    fn tell_limits(&self, root: &MboxName, before: Option<&Quota>, after: &Quota) {
+        let changed = |resource: &Resource| {
+            before.is_some_and(|before| before.resource(*resource).limit != after.resource(*resource).limit)
+        };
+        let holds_again = |resource: &Resource| {
+            before.is_some_and(|before| before.resource(*resource).is_over(*resource))
+                && !after.resource(*resource).is_over(*resource)
+        };
+        if let Some(mut event) = self.event(EventKind::QuotaChange) {
+            let all = RESOURCES.into_iter();
+            all.for_each(|resource| event.set_quota(self, root, after, resource));
+            self.report(event);
+        }
+        let within = RESOURCES.into_iter().filter(|resource| changed(resource) && holds_again(resource));
+        if let Some(mut event) = self.event(EventKind::QuotaWithin) {
+            within.for_each(|resource| event.set_quota(self, root, after, resource));
+            self.report(event);
+        }
     }
 
     fn mailboxes_below_root(&self, root: &MboxName, is_domain: bool) -> Result<Vec<MbEntry>> {

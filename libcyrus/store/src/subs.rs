@@ -6,6 +6,7 @@
 
 use crate::catalog::{Catalog, db_error};
 use crate::error::{Error, Result};
+use crate::event::EventKind;
 use cyrus_auth::AuthState;
 use cyrus_base::config::Opt;
 use cyrus_db::{Create, Db};
@@ -125,7 +126,17 @@ impl Catalog {
                 return Err(Error::NotFound);
             }
         }
-        self.set_subscription(userid, name, how != Subscribe::Remove)
+        self.set_subscription(userid, name, how != Subscribe::Remove)?;
+        let kind = match how {
+            Subscribe::Remove => EventKind::MailboxUnsubscribe,
+            Subscribe::Existing | Subscribe::Force => EventKind::MailboxSubscribe,
+        };
+        if let Some(mut event) = self.event(kind) {
+            event.set_entry(self, name, self.lookup(name).ok().as_ref());
+            event.set_user(userid);
+            self.report(event);
+        }
+        Ok(())
     }
 
     /// Writes or removes the record.

@@ -6,6 +6,7 @@ mod common;
 use common::append;
 use cyrus_base::config::Config;
 use cyrus_store::append::AppendParams;
+use cyrus_store::event::EventKind;
 use cyrus_store::lock::{Mode, UserLock, Wait};
 use cyrus_store::mailbox::{Mailbox, SystemFlags, Touch};
 use cyrus_store::mboxlist::{Actor, DeleteHow, NewMailbox, RenameHow};
@@ -70,7 +71,7 @@ fn change(store: &Arc<Store>, lock: &UserLock, name: &str) {
         };
         guard.rewrite(&mut record, Touch::Modseq).expect("rewrite");
     }
-    guard.expunge(|record| record.uid.0 % 7 == 0).expect("expunge");
+    guard.expunge(EventKind::MessageExpunge, |record| record.uid.0 % 7 == 0).expect("expunge");
     guard.commit().expect("commit");
     assert!(mailbox.close().is_ok());
 }

@@ -8,6 +8,7 @@ mod common;
 use common::{append, check, copy_tree, create, location, message, open, plain, recording};
 use cyrus_store::Store;
 use cyrus_store::append::AppendParams;
+use cyrus_store::event::EventKind;
 use cyrus_store::lock::{Mode, UserLock};
 use cyrus_store::mailbox::disk::Step;
 use cyrus_store::mailbox::reconstruct::{Plan, Repair, reconstruct};
@@ -182,7 +183,7 @@ fn a_repack_cut_off_anywhere_loses_no_message() {
             let mut mailbox = open(root, store);
             let user = UserLock::unowned();
             let mut guard = mailbox.lock_index(&user, Mode::Exclusive).expect("lock");
-            guard.expunge(|record| record.uid == Uid(2)).expect("expunge");
+            guard.expunge(EventKind::MessageExpunge, |record| record.uid == Uid(2)).expect("expunge");
             guard.mark_unlinked(UnlinkMark::All).expect("mark");
             guard.commit().expect("commit");
             drop(mailbox);

@@ -4,6 +4,7 @@ mod common;
 
 use common::{append, check, create, location, message, open, plain, recording, settings};
 use cyrus_store::append::{AppendParams, AppendTxn, CopyFlags, QuotaCheck};
+use cyrus_store::event::EventKind;
 use cyrus_store::lock::{Mode, UserLock, Wait};
 use cyrus_store::mailbox::disk::Step;
 use cyrus_store::mailbox::index::Version;
@@ -67,7 +68,9 @@ fn random_changes_leave_what_the_model_says() {
                 }),
                 7..9 => exclusive(&mut mailbox, |guard| {
                     let gone = guard
-                        .expunge(|record| record.system_flags.has(SystemFlags::DELETED))
+                        .expunge(EventKind::MessageExpunge, |record| {
+                            record.system_flags.has(SystemFlags::DELETED)
+                        })
                         .expect("expunge");
                     for uid in gone.uids {
                         model.remove(&uid.0).expect("model");

@@ -6,6 +6,7 @@ mod common;
 use common::append;
 use cyrus_base::config::Config;
 use cyrus_store::append::AppendParams;
+use cyrus_store::event::EventKind;
 use cyrus_store::lock::{Mode, Wait};
 use cyrus_store::mailbox::{Cleanup, FlagLimit, Mailbox, SystemFlags, Touch, UnlinkMark};
 use cyrus_store::{Catalog, Store};
@@ -61,7 +62,7 @@ fn changes(mailbox: &mut Mailbox) {
         }
         guard.rewrite(&mut record, Touch::Modseq).expect("rewrite");
     }
-    guard.expunge(|record| record.uid.0 % 3 == 0).expect("expunge");
+    guard.expunge(EventKind::MessageExpunge, |record| record.uid.0 % 3 == 0).expect("expunge");
     guard.commit().expect("commit");
 }
 

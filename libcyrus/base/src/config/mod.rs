@@ -15,7 +15,7 @@ pub use options::{Honour, Kind, OPTIONS, Opt, OptionRow};
 pub use parse::{parse_duration, parse_switch};
 pub use partition::MetaFile;
 
-pub(crate) use parse::errno_text;
+pub use parse::errno_text;
 
 use crate::log::Priority;
 use std::ffi::OsStr;

@@ -404,7 +404,7 @@ fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 }
 
 /// strerror() without Rust's `(os error N)`.
-pub(crate) fn errno_text(error: &io::Error) -> String {
+pub fn errno_text(error: &io::Error) -> String {
     let text = error.to_string();
     match text.rfind(" (os error ") {
         Some(at) => text.get(..at).unwrap_or(&text).to_owned(),

@@ -6,6 +6,7 @@
 
 mod lines;
 
+pub use crate::config::errno_text;
 pub use lines::*;
 
 pub use cyrus_sys::syslog::Severity as Priority;

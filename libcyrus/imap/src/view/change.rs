@@ -1,8 +1,11 @@
 //! The client's changes: STORE, the \Seen that FETCH sets, EXPUNGE.
 
 use super::{By, Host, Row, SeenPlace, View, position};
+use cyrus_store::event::{Event, EventKind, Order};
 use cyrus_store::lock::Mode;
-use cyrus_store::mailbox::{FlagLimit, IndexGuard, InternalFlags, SystemFlags, Touch, UserFlags};
+use cyrus_store::mailbox::{
+    FlagLimit, IndexGuard, InternalFlags, NewAnnotation, Record, SystemFlags, Touch, UserFlags,
+};
 use cyrus_store::{Error, Result};
 use cyrus_util::ids::{ModSeq, MsgNo};
 use cyrus_util::seqset::SeqSet;
@@ -54,12 +57,13 @@ impl View {
     ) -> Result<StoreOutcome> {
         self.permit(&mut change)?;
         let (access, seen_place) = (self.access, self.seen_place);
-        self.locked(host, Mode::Exclusive, |rows, guard, _| {
+        self.locked(host, Mode::Exclusive, |rows, guard, host| {
             let mut slots = UserFlags::default();
             for name in &change.keywords {
                 slots.set(guard.user_flag(name, FlagLimit::Client)?, true);
             }
             let mut modified = Vec::new();
+            let mut told = FlagEvents::default();
             let mut unseen_delta = 0_i64;
             for (at, number) in picked(rows.rows, set, by) {
                 let Some(row) = rows.rows.get_mut(at).filter(|row| !row.is_expunged()) else { continue };
@@ -68,16 +72,63 @@ impl View {
                     continue;
                 }
                 let new = change.apply(row, slots, access);
+                let old = Flags::of(row);
                 let old_seen = row.seen;
-                if !rewrite(guard, row, new, seen_place)? {
-                    continue;
-                }
+                let Some(record) = rewrite(guard, row, new, seen_place)? else { continue };
+                told.add(guard, &record, old, Flags::of(row));
                 if row.seen != old_seen {
                     unseen_delta += if old_seen { 1 } else { -1 };
                     *rows.seen_dirty = true;
                 }
             }
             shift(rows.unseen, unseen_delta);
+            told.tell(guard, host.userid(), *rows.unseen);
+            Ok(StoreOutcome { modified: SeqSet::from_sorted(modified) })
+        })
+    }
+
+    /// Sets annotations of messages, all or none. Their modseqs rise, whether a value changed or
+    /// not. C: `index_store_annotation()`
+    ///
+    /// # Errors
+    /// `PermissionDenied`, `OverQuota`; as locking otherwise.
+    pub fn annotate(
+        &mut self,
+        set: &SeqSet,
+        by: By,
+        annotations: &[NewAnnotation],
+        unchanged_since: Option<ModSeq>,
+        host: &mut dyn Host,
+    ) -> Result<StoreOutcome> {
+        if self.access.examining {
+            return Err(Error::Internal("mailbox is open for reading only"));
+        }
+        let snoozes = |each: &&NewAnnotation| each.entry == SNOOZED && each.userid.is_empty();
+        let snoozed = annotations.iter().find(snoozes).map(|each| !each.value.is_empty());
+        self.locked(host, Mode::Exclusive, |rows, guard, _| {
+            let (mut modified, mut rewritten) = (Vec::new(), Vec::new());
+            for (at, number) in picked(rows.rows, set, by) {
+                let Some(row) = rows.rows.get(at).filter(|row| !row.is_expunged()) else { continue };
+                if unchanged_since.is_some_and(|since| row.modseq > since) {
+                    modified.push(number);
+                    continue;
+                }
+                guard.set_annotations(row.uid, annotations)?;
+                let mut record = guard.record(row.recno)?;
+                if let Some(is_snoozed) = snoozed {
+                    let flags = record.internal_flags;
+                    record.internal_flags = match is_snoozed {
+                        true => flags.with(InternalFlags::SNOOZED),
+                        false => flags.without(InternalFlags::SNOOZED),
+                    };
+                }
+                guard.rewrite(&mut record, Touch::Modseq)?;
+                rewritten.push((at, record.modseq, record.internal_flags));
+            }
+            for (at, modseq, flags) in rewritten {
+                let Some(row) = rows.rows.get_mut(at) else { continue };
+                (row.modseq, row.internal_flags) = (modseq, flags);
+            }
             Ok(StoreOutcome { modified: SeqSet::from_sorted(modified) })
         })
     }
@@ -95,18 +146,23 @@ impl View {
             return Ok(());
         }
         let seen_place = self.seen_place;
-        self.locked(host, Mode::Exclusive, |rows, guard, _| {
+        self.locked(host, Mode::Exclusive, |rows, guard, host| {
+            let mut event = guard.event(EventKind::MessageRead);
             let mut unseen_delta = 0_i64;
             for at in msgnos.iter().filter_map(|&msgno| position(msgno)) {
                 let Some(row) = rows.rows.get_mut(at).filter(|row| !row.seen && !row.is_expunged()) else {
                     continue;
                 };
                 let new = Flags { seen: true, system: row.system_flags, user: row.user_flags };
-                rewrite(guard, row, new, seen_place)?;
+                let record = rewrite(guard, row, new, seen_place)?;
+                if let (Some(event), Some(record)) = (&mut event, &record) {
+                    event.add_record(guard.mailbox_mut(), record);
+                }
                 *rows.seen_dirty = true;
                 unseen_delta -= 1;
             }
             shift(rows.unseen, unseen_delta);
+            tell(guard, Order::AfterModseq, event, host.userid(), *rows.unseen);
             Ok(())
         })
     }
@@ -117,7 +173,8 @@ impl View {
     /// # Errors
     /// As locking.
     pub fn expunge(&mut self, uids: Option<&SeqSet>, only_deleted: bool, host: &mut dyn Host) -> Result<u32> {
-        self.locked(host, Mode::Exclusive, |rows, guard, _| {
+        self.locked(host, Mode::Exclusive, |rows, guard, host| {
+            let mut event = guard.event(EventKind::MessageExpunge);
             let mut expunged = 0;
             let mut lowest: Option<ModSeq> = None;
             for row in rows.rows.iter_mut() {
@@ -132,6 +189,9 @@ impl View {
                 record.internal_flags = record.internal_flags.with(InternalFlags::EXPUNGED);
                 let told = row.told_modseq == row.modseq;
                 guard.rewrite(&mut record, Touch::Modseq)?;
+                if let Some(event) = &mut event {
+                    event.add_record(guard.mailbox_mut(), &record);
+                }
                 row.modseq = record.modseq;
                 row.system_flags = record.system_flags;
                 row.internal_flags = record.internal_flags;
@@ -148,6 +208,7 @@ impl View {
             if let Some(modseq) = lowest {
                 rows.hold_back(modseq);
             }
+            tell(guard, Order::AfterModseq, event, host.userid(), *rows.unseen);
             Ok(expunged)
         })
     }
@@ -190,12 +251,82 @@ impl View {
     }
 }
 
+/// The annotation that says until when a message sleeps; a flag of the record tells that it does.
+const SNOOZED: &[u8] = b"/vendor/cmu/cyrus-imapd/snoozed";
+
 /// The flags of one message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Flags {
     seen: bool,
     system: SystemFlags,
     user: UserFlags,
+}
+
+impl Flags {
+    fn of(row: &Row) -> Self {
+        Self { seen: row.seen, system: row.system_flags.without(SystemFlags::SEEN), user: row.user_flags }
+    }
+
+    /// The system flags, \Seen among them.
+    fn all(self) -> SystemFlags {
+        if self.seen { self.system.with(SystemFlags::SEEN) } else { self.system }
+    }
+}
+
+/// What one STORE set and what it cleared, for event notifications.
+#[derive(Default)]
+struct FlagEvents {
+    /// In the order in which C began them.
+    events: Vec<Event>,
+}
+
+impl FlagEvents {
+    fn add(&mut self, guard: &mut IndexGuard<'_>, record: &Record, old: Flags, new: Flags) {
+        self.note(guard, EventKind::FlagsSet, record, old, new);
+        self.note(guard, EventKind::FlagsClear, record, new, old);
+    }
+
+    /// Notes what `new` has that `old` has not.
+    fn note(&mut self, guard: &mut IndexGuard<'_>, kind: EventKind, record: &Record, old: Flags, new: Flags) {
+        let system = new.all().without(old.all());
+        let user = combine(new.user, old.user, |a, b| a & !b);
+        if system == SystemFlags(0) && user == UserFlags::default() {
+            return;
+        }
+        let at = match self.events.iter().position(|event| event.kind() == kind) {
+            Some(at) => at,
+            None => {
+                let Some(event) = guard.event(kind) else { return };
+                self.events.push(event);
+                self.events.len() - 1
+            }
+        };
+        let Some(event) = self.events.get_mut(at) else { return };
+        let names = &guard.mailbox_header().flags;
+        let keywords = user.iter().filter_map(|slot| names.get(usize::from(slot))?.as_deref());
+        event.add_flags(system, keywords);
+        event.add_record(guard.mailbox_mut(), record);
+    }
+
+    /// C tells first what was set, unless it was told in this order and \Seen was cleared.
+    fn tell(mut self, guard: &mut IndexGuard<'_>, userid: &[u8], unseen: u32) {
+        let clears_seen = self.events.get(1).is_some_and(Event::clears_seen);
+        if clears_seen {
+            self.events.reverse();
+        }
+        for event in self.events {
+            tell(guard, Order::BeforeModseq, Some(event), userid, unseen);
+        }
+    }
+}
+
+/// Hands an event of this user to the guard.
+fn tell(guard: &mut IndexGuard<'_>, order: Order, event: Option<Event>, userid: &[u8], unseen: u32) {
+    if let Some(mut event) = event {
+        event.set_user(userid);
+        event.set_unseen(unseen);
+        guard.tell(order, event);
+    }
 }
 
 impl FlagChange {
@@ -234,14 +365,18 @@ impl FlagChange {
     }
 }
 
-/// Writes new flags into a row and its record; false when nothing changes (RFC 7162 3.8: then the
-/// mod-sequence stays).
-fn rewrite(guard: &mut IndexGuard<'_>, row: &mut Row, new: Flags, seen_place: SeenPlace) -> Result<bool> {
-    let system = row.system_flags.without(SystemFlags::SEEN);
-    let old = Flags { seen: row.seen, system, user: row.user_flags };
+/// Writes new flags into a row and its record, which it gives back; none when nothing changes (RFC
+/// 7162 3.8: then the mod-sequence stays).
+fn rewrite(
+    guard: &mut IndexGuard<'_>,
+    row: &mut Row,
+    new: Flags,
+    seen_place: SeenPlace,
+) -> Result<Option<Record>> {
+    let old = Flags::of(row);
     let new = Flags { system: new.system.without(SystemFlags::SEEN), ..new };
     if new == old {
-        return Ok(false);
+        return Ok(None);
     }
     let mut record = guard.record(row.recno)?;
     let keep_seen = match seen_place {
@@ -255,7 +390,7 @@ fn rewrite(guard: &mut IndexGuard<'_>, row: &mut Row, new: Flags, seen_place: Se
     row.system_flags = record.system_flags;
     row.user_flags = record.user_flags;
     row.seen = new.seen;
-    Ok(true)
+    Ok(Some(record))
 }
 
 fn combine(a: UserFlags, b: UserFlags, with: impl Fn(u32, u32) -> u32) -> UserFlags {

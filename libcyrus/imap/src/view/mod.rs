@@ -43,6 +43,9 @@ pub trait Host {
         change: &mut dyn FnMut(&mut SeenData),
     ) -> Result<()>;
 
+    /// Who changes it, for event notifications.
+    fn userid(&self) -> &[u8];
+
     /// A commit changed the mailbox: sync log, status cache and idlers are to hear of it.
     fn mailbox_changed(&mut self, location: &Location, changed: &Changed);
 }

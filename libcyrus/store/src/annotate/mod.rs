@@ -4,10 +4,10 @@
 //! the mailbox; both have the same [`record`] form. Annotations that are bits or fields of
 //! cyrus.index (`sharedseen`, `lastpop`, ...) are not here.
 
-pub mod message;
+pub mod definitions;
 pub mod record;
 
-pub use message::MessageAnnotations;
+pub use definitions::{Definition, Definitions, Level, Source};
 pub use record::{Annotation, Key};
 
 use crate::catalog::{Catalog, Global, db_error};
@@ -96,13 +96,25 @@ impl Catalog {
         userid: &[u8],
         value: Option<&[u8]>,
     ) -> Result<()> {
+        self.set_annotations(scope, &[(entry, userid, value)])
+    }
+
+    /// Sets or removes several values at once; durable on return.
+    ///
+    /// # Errors
+    /// `Io`; nothing was changed then.
+    pub fn set_annotations(&self, scope: Scope<'_>, changes: &[(&[u8], &[u8], Option<&[u8]>)]) -> Result<()> {
         let db = self.global(Global::Annotations)?;
-        let key = self.annotation_key(scope, entry, userid)?;
         let fail = |error| db_error(db.path(), error);
-        match value {
-            Some(value) => db.store(&key, &Annotation::new(value, 0).print()).map_err(fail)?,
-            None => drop(db.delete(&key).map_err(fail)?),
+        let mut txn = db.begin().map_err(fail)?;
+        for (entry, userid, value) in changes {
+            let key = self.annotation_key(scope, entry, userid)?;
+            match value {
+                Some(value) => txn.store(&key, &Annotation::new(value, 0).print()).map_err(fail)?,
+                None => drop(txn.delete(&key).map_err(fail)?),
+            }
         }
+        txn.commit().map_err(fail)?;
         let name = match scope {
             Scope::Server => b"".as_slice(),
             Scope::Mailbox(mailbox) => mailbox.name.as_bytes(),

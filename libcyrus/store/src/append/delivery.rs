@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::context::Store;
 use crate::duplicate::{DeliveryKey, DeliveryMark};
 use crate::error::Result;
+use crate::event::EventKind;
 use crate::lock::{Mode, Wait};
 use crate::mailbox::{Changed, Cleanup, Location, Mailbox, MailboxOptions};
 use cyrus_util::ids::{Uid, UidValidity, UnixTime};
@@ -114,6 +115,7 @@ impl DeliveryBatch {
         let index = mailbox.lock_index(&user, Mode::Exclusive)?;
         let wants_duplicates = index.header().options.has(MailboxOptions::DUP_DELIVER);
         let mut txn = AppendTxn::begin(index, &target.userid, target.quota)?;
+        txn.tell_as(EventKind::MessageNew);
         let key = self.options.duplicates.clone().filter(|_| !wants_duplicates);
         if let (Some(key), Some(catalog)) = (&key, store.catalog()) {
             if self.is_known(catalog, key, &target.location.uniqueid)? {

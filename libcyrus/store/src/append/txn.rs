@@ -3,11 +3,12 @@
 use super::stage::Staged;
 use crate::conversations::kind_of;
 use crate::error::{Error, Result};
+use crate::event::{Event, EventKind};
 use crate::lock::Mode;
 use crate::mailbox::archive::archives_at_append;
 use crate::mailbox::{
-    Changed, FlagLimit, IndexGuard, InternalFlags, Mailbox, QuotaUse, Record, SystemFlags, Touch, UserFlags,
-    spool,
+    Changed, FlagLimit, IndexGuard, InternalFlags, Mailbox, NewAnnotation, QuotaUse, Record, SystemFlags,
+    Touch, UserFlags, spool,
 };
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UidValidity, UnixTime};
 use std::fs::File;
@@ -30,6 +31,9 @@ pub struct AppendParams {
     pub createdmodseq: ModSeq,
     /// Conversation id, when known.
     pub cid: u64,
+    /// Flags and keywords in the order and letters of the client, for event notifications; empty
+    /// for those above.
+    pub flag_names: Vec<Vec<u8>>,
 }
 
 /// Whether the quota root is asked before the first message.
@@ -78,6 +82,12 @@ pub struct AppendTxn<'m> {
     seen_elsewhere: Vec<Uid>,
     linked: bool,
     done: bool,
+    userid: Vec<u8>,
+    /// What is told of it, and of each message the flags it came with.
+    told_as: Option<EventKind>,
+    flag_names: Vec<Vec<Vec<u8>>>,
+    /// The one event of a copy.
+    copied: Option<Event>,
 }
 
 impl<'m> AppendTxn<'m> {
@@ -102,7 +112,20 @@ impl<'m> AppendTxn<'m> {
             seen_elsewhere: Vec::new(),
             linked: false,
             done: false,
+            userid: userid.to_vec(),
+            told_as: None,
+            flag_names: Vec::new(),
+            copied: None,
         })
+    }
+
+    /// What event notifications call it: `MessageAppend`, `MessageNew`, one for each message, or
+    /// `MessageCopy`, `MessageMove`, one for all. Without this nothing is told.
+    pub fn tell_as(&mut self, kind: EventKind) {
+        match kind {
+            EventKind::MessageCopy | EventKind::MessageMove => self.copied = self.index.event(kind),
+            _ => self.told_as = self.index.event(kind).map(|_| kind),
+        }
     }
 
     /// The index under the same lock, for annotations and the like.
@@ -172,13 +195,27 @@ impl<'m> AppendTxn<'m> {
         }
         let cache = &parsed.cache;
         self.index.append(&mut record, cache, Touch::Modseq)?;
+        if self.told_as.is_some() {
+            self.flag_names.push(flag_names(params));
+        }
         self.uids.push(record.uid);
         Ok(record.uid)
     }
 
+    /// Gives the message appended last annotations. C: in `append_fromstage()`
+    ///
+    /// # Errors
+    /// As [`IndexGuard::set_annotation`].
+    pub fn annotate(&mut self, annotations: &[NewAnnotation]) -> Result<()> {
+        match self.uids.last() {
+            Some(&uid) => self.index.set_annotations(uid, annotations),
+            None => Ok(()),
+        }
+    }
+
     /// Appends a copy of a message of another open mailbox, hard-linked where possible, with its
     /// guid, dates, modseq of creation, flags and keywords; `flags` may drop what the user may not set. The save date
-    /// is now, as in C. Annotations are the caller's. C: `append_copy()`
+    /// is now, as in C. Its annotations come along. C: `append_copy()`
     ///
     /// # Errors
     /// `Io`.
@@ -234,6 +271,11 @@ impl<'m> AppendTxn<'m> {
             spool::sync_file(disk, &target)?;
         }
         self.index.append(&mut copy, &cache, Touch::Modseq)?;
+        let annotations = from.annotations_of(record.uid)?;
+        self.index.take_annotations(&annotations, copy.uid)?;
+        if let (Some(event), Some(catalog)) = (&mut self.copied, store.catalog()) {
+            event.add_copied(catalog, from, record.uid);
+        }
         self.uids.push(copy.uid);
         Ok(copy.uid)
     }
@@ -268,6 +310,7 @@ impl<'m> AppendTxn<'m> {
         }
         let changed = self.index.write_changes()?;
         self.done = true;
+        self.tell();
         let appended = Appended {
             uidvalidity,
             uids: std::mem::take(&mut self.uids),
@@ -279,6 +322,49 @@ impl<'m> AppendTxn<'m> {
 
     /// Undoes everything. C: `append_abort()`
     pub fn abort(self) {}
+
+    /// Tells what was appended; it is written already.
+    fn tell(&mut self) {
+        if self.copied.is_none() && self.told_as.is_none() {
+            return;
+        }
+        // A record that cannot be read back is left out: the append itself is done.
+        let find = |uid: &Uid| self.index.find(*uid).ok().flatten();
+        let records: Vec<Record> = self.uids.iter().filter_map(find).collect();
+        if let Some(mut event) = self.copied.take() {
+            for record in &records {
+                event.add_record(self.index.mailbox_mut(), record);
+            }
+            event.set_user(&self.userid);
+            self.index.tell_now(event);
+        }
+        let Some(kind) = self.told_as else { return };
+        let (mut exists, mut unseen) = (self.index.header().exists, self.index.header().unseen);
+        let mut events = Vec::new();
+        let names = std::mem::take(&mut self.flag_names);
+        for (n, record) in records.iter().enumerate().rev() {
+            let Some(mut event) = self.index.event(kind) else { return };
+            for flag in names.get(n).into_iter().flatten() {
+                event.add_flag(flag);
+            }
+            event.add_record(self.index.mailbox_mut(), record);
+            event.set_counts(exists, unseen, record.uid);
+            event.set_user(&self.userid);
+            if event.wants_content()
+                && let Ok(message) = self.index.mailbox().message(record)
+            {
+                event.set_content(&message, usize::try_from(record.header_size).unwrap_or(0));
+            }
+            // How it was before this one.
+            exists = exists.saturating_sub(u32::from(record.is_live()));
+            unseen = unseen
+                .saturating_sub(u32::from(record.is_live() && !record.system_flags.has(SystemFlags::SEEN)));
+            events.push(event);
+        }
+        for event in events.into_iter().rev() {
+            self.index.tell_now(event);
+        }
+    }
 
     fn next_uid(&self) -> Result<Uid> {
         self.index.header().last_uid.0.checked_add(1).map(Uid).ok_or(Error::Internal("out of uids"))
@@ -336,6 +422,22 @@ impl Drop for AppendTxn<'_> {
             }
         }
     }
+}
+
+/// The flags of a new message for events.
+fn flag_names(params: &AppendParams) -> Vec<Vec<u8>> {
+    if !params.flag_names.is_empty() {
+        return params.flag_names.clone();
+    }
+    let system = [
+        (SystemFlags::ANSWERED, b"\\answered".as_slice()),
+        (SystemFlags::FLAGGED, b"\\flagged"),
+        (SystemFlags::DELETED, b"\\deleted"),
+        (SystemFlags::DRAFT, b"\\draft"),
+        (SystemFlags::SEEN, b"\\seen"),
+    ];
+    let system = system.into_iter().filter(|(flag, _)| params.system_flags.has(*flag));
+    system.map(|(_, name)| name.to_vec()).chain(params.keywords.iter().cloned()).collect()
 }
 
 fn or_now(time: UnixTime) -> UnixTime {

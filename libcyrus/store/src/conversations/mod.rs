@@ -17,6 +17,7 @@
 
 mod assign;
 mod guid;
+mod places;
 mod record;
 mod session;
 mod status;
@@ -131,6 +132,19 @@ impl Catalog {
         let db = self.open_as(&path, Opt::ConversationsDb, Create::Never)?;
         let data = db.fetch(QUOTA).map_err(|error| db_error(&path, error))?;
         Ok(data.and_then(|data| EmailUse::parse(&data)).unwrap_or_default())
+    }
+
+    /// The numbers of one folder as they are in the database now. C: `conversation_getstatus()`
+    pub(crate) fn folder_status(&self, name: &MboxName, uniqueid: &[u8]) -> Result<Status> {
+        let path = self.owner_path(name, "conversations")?;
+        if !self.config().switch(Opt::Conversations) || !path.exists() {
+            return Ok(Status::default());
+        }
+        let db = self.open_as(&path, Opt::ConversationsDb, Create::Never)?;
+        let fetch = |key: &[u8]| db.fetch(key).map_err(|error| db_error(&path, error));
+        let by_name = fetch(FOLDER_NAMES)?.is_some();
+        let data = fetch(&status_key(if by_name { name.as_bytes() } else { uniqueid }))?;
+        Ok(data.and_then(|data| Status::parse(&data)).unwrap_or_default())
     }
 }
 

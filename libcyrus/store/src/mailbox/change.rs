@@ -1,7 +1,7 @@
 //! What one index-locked session changed, and the order in which it is written.
 //!
 //! Order of a commit (reference/mailbox-files.md 8.1): cache appended and synced, quota,
-//! cyrus.header, changed records in ascending order, observers, index header, fsync of the index.
+//! cyrus.annotations, cyrus.header, changed records in ascending order, observers, index header, fsync of the index.
 //! Until the index header is written, appended records do not count and the caches hold only
 //! octets that nobody points to.
 
@@ -108,6 +108,8 @@ pub(super) struct Changes {
     pub(super) caches: CacheWriters,
     /// Message annotations, read once when the first message is expunged.
     pub(super) annotations: Option<BTreeMap<Uid, Vec<StoredAnnotation>>>,
+    /// Message annotations that were set.
+    pub(super) pending_annotations: super::annotations::PendingAnnotations,
     /// The index header was written: what it counts may be seen by others.
     pub(super) published: bool,
     /// Appended records that keep their conversation, as replication wants it.
@@ -147,6 +149,7 @@ impl Changes {
             now: UnixTime::now(),
             caches: CacheWriters::default(),
             annotations: None,
+            pending_annotations: BTreeMap::new(),
             published: false,
             silent: BTreeSet::new(),
             passage: Passage::None,
@@ -263,12 +266,15 @@ impl IndexGuard<'_> {
         }
         let stored = self.changes.stored;
         let store = std::sync::Arc::clone(&self.mailbox.store);
+        self.counters_before =
+            store.catalog().and_then(|catalog| catalog.counters_for_events(&self.mailbox.location.name));
         let disk = store.disk();
         self.changes.caches.commit(disk)?;
         if self.changes.caches.replaced() {
             self.mailbox.caches.forget();
         }
         self.commit_quota()?;
+        self.commit_annotations()?;
         let renamed = self.changes.mailbox_header.is_some();
         if let Some(header) = self.changes.mailbox_header.take() {
             let crc = write_header(disk, &self.mailbox.location, &header)?;
@@ -315,6 +321,7 @@ impl IndexGuard<'_> {
                 cyrus_base::log::audit_modseq(session, name, uniqueid, highest, deleted);
             }
         }
+        self.tell_written();
         changed.changed = true;
         changed.highestmodseq = self.changes.header.highestmodseq;
         changed.appended = self.changes.header.num_records.saturating_sub(stored);

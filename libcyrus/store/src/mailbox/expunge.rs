@@ -6,6 +6,7 @@ use super::location::Location;
 use super::open::{IndexGuard, Mailbox};
 use super::spool;
 use crate::error::{Error, Result};
+use crate::event::{EventKind, Order};
 use crate::lock::{Mode, UserLock};
 use cyrus_util::ids::{RecNo, Uid, UnixTime};
 
@@ -26,12 +27,18 @@ pub enum UnlinkMark {
 }
 
 impl IndexGuard<'_> {
-    /// Expunges every live record that `decide` picks. C: `mailbox_expunge()`
+    /// Expunges every live record that `decide` picks, and tells it as `kind`.
+    /// C: `mailbox_expunge()`
     ///
     /// # Errors
     /// As `rewrite`.
-    pub fn expunge(&mut self, mut decide: impl FnMut(&Record) -> bool) -> Result<ExpungeOutcome> {
+    pub fn expunge(
+        &mut self,
+        kind: EventKind,
+        mut decide: impl FnMut(&Record) -> bool,
+    ) -> Result<ExpungeOutcome> {
         self.check_writable()?;
+        let mut event = self.event(kind);
         let mut outcome = ExpungeOutcome::default();
         for recno in 1..=self.num_records() {
             let mut record = self.record(RecNo(recno))?;
@@ -41,6 +48,13 @@ impl IndexGuard<'_> {
             record.internal_flags = record.internal_flags.with(InternalFlags::EXPUNGED);
             self.rewrite(&mut record, Touch::Modseq)?;
             outcome.uids.push(record.uid);
+            if let Some(event) = &mut event {
+                event.add_record(self.mailbox_mut(), &record);
+            }
+        }
+        if let Some(mut event) = event.filter(|_| !outcome.uids.is_empty()) {
+            event.set_user(b"");
+            self.tell(Order::BeforeModseq, event);
         }
         Ok(outcome)
     }

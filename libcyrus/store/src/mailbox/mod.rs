@@ -37,6 +37,7 @@ mod repack;
 mod restore;
 pub mod spool;
 
+pub use annotations::{AnnotationWrite, NewAnnotation};
 pub use change::{Changed, QuotaUse, StoredAnnotation, Touch};
 pub use expunge::{ExpungeOutcome, UnlinkMark};
 pub use header::{FlagLimit, MailboxHeader};

@@ -9,7 +9,9 @@ use super::index::{
 use super::location::Location;
 use crate::append::ParsedMessage;
 use crate::context::{ExpungeMode, Store};
+use crate::counters::Counters;
 use crate::error::{Error, Result};
+use crate::event::{Event, EventKind, Order, Place};
 use crate::lock::{IndexFile, Mode, NameLock, UserLock, Wait};
 use crate::mboxlist::MbEntry;
 use cyrus_base::log::Priority;
@@ -58,6 +60,10 @@ pub struct IndexGuard<'m> {
     pub(super) mode: Mode,
     pub(super) changes: Changes,
     pub(super) user: &'m UserLock,
+    /// What is to be told once the changes are written.
+    pub(super) events: Vec<(Order, Event)>,
+    /// The owner's counters before the changes were written, where events tell of them.
+    pub(super) counters_before: Option<Counters>,
 }
 
 impl Mailbox {
@@ -209,7 +215,7 @@ impl Mailbox {
             return Err(Error::NotFound);
         }
         let changes = Changes::new(self);
-        Ok(IndexGuard { mailbox: self, mode, changes, user })
+        Ok(IndexGuard { mailbox: self, mode, changes, user, events: Vec::new(), counters_before: None })
     }
 
     /// Whether the mailbox still has the name it was opened by. Headers of old versions have none.
@@ -520,6 +526,57 @@ impl IndexGuard<'_> {
         match self.view(RecNo(recno)) {
             Some(view) => Some(view.uid()),
             None => self.changes.records.get(&recno).map(|record| record.uid),
+        }
+    }
+
+    /// Begins an event about this mailbox; none where nobody wants to hear of its kind.
+    #[must_use]
+    pub fn event(&self, kind: EventKind) -> Option<Event> {
+        self.mailbox.store.catalog()?.event(kind)
+    }
+
+    /// Tells an event once the changes of this session are written, or never if they are not.
+    pub fn tell(&mut self, order: Order, event: Event) {
+        self.events.push((order, event));
+    }
+
+    /// Tells an event about what was written already.
+    pub(crate) fn tell_now(&self, event: Event) {
+        if let Some(catalog) = self.mailbox.store.catalog() {
+            catalog.report_of(&self.place(self.counters_before.as_ref()), event);
+        }
+    }
+
+    /// Tells what was put off, and that the modseq rose.
+    pub(super) fn tell_written(&mut self) {
+        let Some(catalog) = self.mailbox.store.catalog().filter(|catalog| catalog.tells_events()) else {
+            return;
+        };
+        let catalog = Arc::clone(catalog);
+        let (before, after): (Vec<_>, Vec<_>) = std::mem::take(&mut self.events)
+            .into_iter()
+            .partition(|(order, _)| *order == Order::BeforeModseq);
+        let counters = self.counters_before.as_ref();
+        for (_, event) in before {
+            catalog.report_of(&self.place(counters), event);
+        }
+        if self.changes.modseq_dirty
+            && let Some(mut event) = catalog.event(EventKind::MailboxModseq)
+        {
+            event.set_user(b"");
+            catalog.report_of(&self.place(None), event);
+        }
+        for (_, event) in after {
+            catalog.report_of(&self.place(counters), event);
+        }
+    }
+
+    fn place<'a>(&'a self, counters: Option<&'a Counters>) -> Place<'a> {
+        Place {
+            location: &self.mailbox.location,
+            header: self.changes.mailbox_header.as_ref().unwrap_or(&self.mailbox.header),
+            index: &self.changes.header,
+            counters,
         }
     }
 

@@ -5,9 +5,7 @@ use super::header::FlagLimit;
 use super::index::{InternalFlags, Record, SystemFlags};
 use super::open::IndexGuard;
 use super::spool;
-use crate::annotate::message::MessageChange;
 use crate::error::{Error, Result};
-use cyrus_db::Create;
 use cyrus_util::ids::{RecNo, Uid};
 use std::sync::Arc;
 
@@ -57,40 +55,12 @@ impl IndexGuard<'_> {
             new.user_flags.set(slot, true);
         }
         self.append(&mut new, &cache, Touch::Modseq)?;
-        self.copy_annotations(old.uid, &new)?;
+        let annotations = self.mailbox.annotations_of(old.uid)?;
+        self.take_annotations(&annotations, new.uid)?;
         let mut old = old.clone();
         old.internal_flags =
             old.internal_flags.with(InternalFlags::UNLINKED).with(InternalFlags::NEEDS_CLEANUP);
         self.rewrite(&mut old, Touch::Modseq)?;
         Ok(new.uid)
-    }
-
-    /// Gives a message the annotations of another one of this mailbox. C: annotate_msg_copy()
-    fn copy_annotations(&mut self, from: Uid, to: &Record) -> Result<()> {
-        let all = self.mailbox.all_annotations()?;
-        let Some(found) = all.get(&from).filter(|found| !found.is_empty()) else { return Ok(()) };
-        let Some(catalog) = self.mailbox.store().catalog().cloned() else { return Ok(()) };
-        let changes: Vec<_> = found
-            .iter()
-            .map(|each| MessageChange {
-                uid: to.uid,
-                entry: &each.entry,
-                userid: &each.userid,
-                value: Some(&each.value),
-                modseq: to.modseq.0,
-            })
-            .collect();
-        catalog.message_annotations(self.mailbox.location(), Create::IfMissing)?.write(&changes)?;
-        for each in found {
-            self.annotation_changed(
-                Some(to.uid),
-                &each.entry,
-                &each.userid,
-                b"",
-                &each.value,
-                Touch::Silent,
-            )?;
-        }
-        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use crate::Store;
 use crate::catalog::Catalog;
 use crate::counters::Scope;
 use crate::error::{Error, Result};
+use crate::event::{EventKind, Place};
 use crate::lock::UserLock;
 use crate::mailbox::{CreateParams, Mailbox};
 use cyrus_auth::{Op, Target, authorize};
@@ -34,6 +35,8 @@ pub struct NewMailbox {
     pub uidvalidity: UidValidity,
     /// Whether a user's folder may be made before the user's INBOX.
     pub force_user: bool,
+    /// Whose doing it is called in event notifications when the actor is no session.
+    pub told_for: Option<Vec<u8>>,
 }
 
 impl NewMailbox {
@@ -150,7 +153,8 @@ impl Catalog {
         new: &NewMailbox,
     ) -> Result<MbEntry> {
         self.check_create(actor, &new.name, new.force_user)?;
-        let entry = self.create_unchecked(store, lock, new, ModSeq(0))?;
+        let told_for = actor.userid().or(new.told_for.as_deref());
+        let entry = self.create_unchecked(store, lock, new, ModSeq(0), told_for)?;
         self.fill_intermediates(store, lock, &entry.name, entry.mbtype, entry.foldermodseq)?;
         Ok(entry)
     }
@@ -162,6 +166,7 @@ impl Catalog {
         lock: &UserLock,
         new: &NewMailbox,
         foldermodseq: ModSeq,
+        told_for: Option<&[u8]>,
     ) -> Result<MbEntry> {
         let mut uidvalidity = new.uidvalidity;
         let mut uniqueid = new.uniqueid.clone();
@@ -241,6 +246,12 @@ impl Catalog {
             return Err(error);
         }
         self.sync_log(&[b"MAILBOX", entry.name.as_bytes()]);
+        if let Some(userid) = told_for
+            && let Some(mut event) = self.event(EventKind::MailboxCreate)
+        {
+            event.set_user(userid);
+            self.report_of(&Place::of(&mailbox), event);
+        }
         Ok(entry)
     }
 
@@ -307,7 +318,7 @@ impl Catalog {
                 log::info!(target: "syslog", "mboxlist: intermediate fill-in mailbox: {above}");
                 let kind = MbType::of(mbtype.kind);
                 let new = NewMailbox { mbtype: kind, ..NewMailbox::named(above) };
-                self.create_unchecked(store, lock, &new, modseq)?;
+                self.create_unchecked(store, lock, &new, modseq, None)?;
             }
             parts.boxes.pop();
         }

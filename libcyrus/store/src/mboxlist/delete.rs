@@ -5,10 +5,11 @@ use crate::Store;
 use crate::catalog::Catalog;
 use crate::counters::Scope;
 use crate::error::{Error, Result};
+use crate::event::{Event, EventKind, Place};
 use crate::lock::{Mode, UserLock, Wait};
 use crate::mailbox::Mailbox;
 use crate::mboxlist::rename::RenameHow;
-use cyrus_auth::{Denied, Op, Target, authorize};
+use cyrus_auth::{Denied, Granted, Op, Target, authorize};
 use cyrus_base::config::Opt;
 use cyrus_util::acl::Rights;
 use cyrus_util::ids::UnixTime;
@@ -41,10 +42,40 @@ impl Catalog {
         how: DeleteHow,
     ) -> Result<()> {
         let entry = self.check_delete(actor, name)?;
+        let event = actor.userid().and_then(|userid| self.event_of(EventKind::MailboxDelete, userid));
+        self.delete_granted(store, lock, &entry, how, event)
+    }
+
+    /// Deletes a mailbox of the deleted namespace for good, whatever its ACL says.
+    ///
+    /// # Errors
+    /// As [`Catalog::delete_mailbox`].
+    pub fn wipe_mailbox(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        granted: Granted,
+        name: &MboxName,
+        userid: &[u8],
+    ) -> Result<()> {
+        let entry = self.check_delete(&Actor::Tool(granted), name)?;
+        let event = self.event_of(EventKind::MailboxDelete, userid);
+        self.delete_granted(store, lock, &entry, DeleteHow::Configured, event)
+    }
+
+    fn delete_granted(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        entry: &MbEntry,
+        how: DeleteHow,
+        event: Option<Event>,
+    ) -> Result<()> {
+        let name = &entry.name;
         let delayed = self.config().choice(Opt::DeleteMode) == "delayed";
         if how != DeleteHow::Immediately && delayed && !name.is_deleted(self.rules()) {
             let to = self.free_deleted_name(name)?;
-            self.rename_granted(store, lock, &entry, &to, &RenameHow::default())?;
+            self.rename_granted(store, lock, entry, &to, &RenameHow::default(), event)?;
             let modseq = self.lookup_any(&to)?.foldermodseq;
             self.keep_modseq(&to, modseq, entry.mbtype.kind, Scope::ContentDeleted);
             return match how {
@@ -52,7 +83,7 @@ impl Catalog {
                 _ => self.fill_around(store, lock, name, &to, modseq),
             };
         }
-        self.delete_now(store, lock, &entry, how)
+        self.delete_now(store, lock, entry, how, event)
     }
 
     /// Deleting twice in one second must not meet the first one's name.
@@ -116,7 +147,14 @@ impl Catalog {
         if protected { Err(Error::SpecialUse) } else { Ok(()) }
     }
 
-    fn delete_now(&self, store: &Arc<Store>, lock: &UserLock, entry: &MbEntry, how: DeleteHow) -> Result<()> {
+    fn delete_now(
+        &self,
+        store: &Arc<Store>,
+        lock: &UserLock,
+        entry: &MbEntry,
+        how: DeleteHow,
+        mut event: Option<Event>,
+    ) -> Result<()> {
         let in_deleted = entry.name.is_deleted(self.rules());
         if entry.mbtype.is_intermediate() {
             if in_deleted {
@@ -159,7 +197,11 @@ impl Catalog {
             self.keep_modseq(&entry.name, modseq, entry.mbtype.kind, Scope::ContentDeleted);
         }
         self.sync_log(&[b"UNMAILBOX", entry.name.as_bytes()]);
+        if let Some(event) = &mut event {
+            event.set_mailbox(self, &Place::of(&mailbox));
+        }
         mailbox.delete(lock)?;
+        event.into_iter().for_each(|event| self.report(event));
         self.forget_status(&entry.name);
         self.delete_mailbox_annotations(entry)
     }

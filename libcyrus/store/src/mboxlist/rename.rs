@@ -5,8 +5,9 @@ use crate::Store;
 use crate::catalog::Catalog;
 use crate::counters::Scope;
 use crate::error::{Error, Result};
+use crate::event::{Event, EventKind, Place};
 use crate::lock::{Mode, UserLock, Wait};
-use crate::mailbox::{Mailbox, Renamed};
+use crate::mailbox::{Location, Mailbox, Renamed};
 use cyrus_auth::{Denied, Op, Target, authorize};
 use cyrus_base::config::Opt;
 use cyrus_util::ids::ModSeq;
@@ -87,7 +88,7 @@ impl Catalog {
         }
         if entry.mbtype.is_intermediate() {
             self.check_create(actor, to, how.force_user)?;
-            return self.rename_granted(store, lock, &entry, to, how);
+            return self.rename_granted(store, lock, &entry, to, how, None);
         }
         if let Actor::Session(state) = actor {
             let acl = entry.acl();
@@ -111,7 +112,8 @@ impl Catalog {
             }
         }
         self.check_create(actor, to, how.force_user)?;
-        self.rename_granted(store, lock, &entry, to, how)
+        let event = actor.userid().and_then(|userid| self.event_of(EventKind::MailboxRename, userid));
+        self.rename_granted(store, lock, &entry, to, how, event)
     }
 
     /// The rename itself, also used for delayed deletion.
@@ -122,7 +124,9 @@ impl Catalog {
         entry: &MbEntry,
         to: &MboxName,
         how: &RenameHow,
+        event: Option<Event>,
     ) -> Result<()> {
+        let mut told = None;
         let mut new = MbEntry { name: to.clone(), history: Vec::new(), ..entry.clone() };
         let mut leftover = None;
         if entry.mbtype.is_intermediate() {
@@ -139,6 +143,7 @@ impl Catalog {
             let renamed =
                 mailbox.rename(lock, &target, new_root.as_ref().map(|root| root.as_bytes().to_vec()))?;
             let header = mailbox.index_header().clone();
+            told = Some((Location { name: to.clone(), ..target }, mailbox.header().clone(), header.clone()));
             new.uidvalidity = header.uidvalidity;
             new.createdmodseq = header.createdmodseq;
             new.foldermodseq = header.highestmodseq;
@@ -162,10 +167,30 @@ impl Catalog {
         log::info!(target: "syslog", "Rename: {} -> {to}", entry.name);
         self.sync_log(&[b"RENAME", entry.name.as_bytes(), to.as_bytes()]);
         self.forget_status(&entry.name);
+        if let (Some(event), Some((location, header, index))) = (event, &told) {
+            self.tell_renamed(event, entry, &Place { location, header, index, counters: None });
+        }
         match leftover {
             Some(mailbox) => mailbox.delete_renamed(lock),
             None => Ok(()),
         }
+    }
+
+    /// Begins an event of somebody's doing.
+    pub(super) fn event_of(&self, kind: EventKind, userid: &[u8]) -> Option<Event> {
+        let mut event = self.event(kind)?;
+        event.set_user(userid);
+        Some(event)
+    }
+
+    /// A rename is told under the new name, a delayed deletion under the old one.
+    fn tell_renamed(&self, mut event: Event, entry: &MbEntry, place: &Place<'_>) {
+        if event.kind() == EventKind::MailboxDelete {
+            let location = Location { name: entry.name.clone(), ..place.location.clone() };
+            return self.report_of(&Place { location: &location, ..*place }, event);
+        }
+        event.set_old_mailbox(self, &entry.name, place.index.uidvalidity);
+        self.report_of(place, event);
     }
 
     fn move_partition(

@@ -4,6 +4,7 @@ use super::Actor;
 use crate::Store;
 use crate::catalog::Catalog;
 use crate::error::{Error, Result};
+use crate::event::{EventKind, Order};
 use crate::lock::{Mode, UserLock, Wait};
 use crate::mailbox::Mailbox;
 use cyrus_auth::{Denied, Op, Target, authorize};
@@ -58,6 +59,7 @@ impl Catalog {
             return Err(Error::PermissionDenied);
         }
         let delete_right = self.delete_right();
+        let asked = rights.map(|rights| SetMode::split(rights).1);
         let (mode, letters) = SetMode::split(rights.unwrap_or_default());
         let rights = Rights::parse_strict(letters, delete_right).map_err(|_| Error::InvalidRights)?;
         if !actor.is_admin()
@@ -80,6 +82,11 @@ impl Catalog {
         change.commit()?;
         let text = acl.print();
         index.change_mailbox_header(|header| header.acl = Some(text))?;
+        if let Some(mut event) = index.event(EventKind::AclChange) {
+            event.set_acl(&identifier, asked);
+            event.set_user(actor.userid().unwrap_or_default());
+            index.tell(Order::AfterModseq, event);
+        }
         index.commit()?;
         self.sync_log(&[b"MAILBOX", name.as_bytes()]);
         Ok(acl)
