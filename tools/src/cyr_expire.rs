@@ -13,6 +13,7 @@ use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::Need;
 use libcyrus::store::annotate::Scope;
 use libcyrus::store::event::EventKind;
+use libcyrus::store::conversations::Conversations;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{IndexGuard, Record, SystemFlags, UnlinkMark};
 use libcyrus::store::mboxlist::{Actor, DeleteHow, MbEntry, MbKind, Show};
@@ -94,7 +95,7 @@ impl Run {
             self.expire()?;
         }
         if self.options.conversations && self.context.config().switch(Opt::Conversations) {
-            io::complain(b"cyr_expire: conversation entries are not removed by this version\n");
+            self.expire_conversations()?;
         }
         let is_delayed = self.context.config().choice(Opt::DeleteMode) == "delayed";
         if let Some(age_s) = self.options.delete_s.filter(|_| is_delayed) {
@@ -296,6 +297,49 @@ impl Run {
             index.remove_user_flag(*slot)?;
         }
         Ok(u64::try_from(unused.len()).unwrap_or(0))
+    }
+
+    /// C: do_cid_expire()
+    fn expire_conversations(&self) -> Result<()> {
+        let catalog = &self.context.catalog;
+        let age_s = self.context.config().duration_s(Opt::ConversationsExpireAfter);
+        // As in C whole days are told.
+        let whole = age_s / DAY_S;
+        self.say(&format!("Removing conversation entries older than {whole}.00 days\n"));
+        let mark = ago(age_s);
+        let mut done = BTreeSet::new();
+        let (mut seen, mut removed) = (0_u64, 0_u64);
+        for entry in self.entries(|entry| !entry.mbtype.is_deleted())? {
+            if entry.name.is_deleted(catalog.rules()) {
+                continue;
+            }
+            let Some(owner) = self.context.owner(&entry.name) else { continue };
+            let path = catalog.user_path(&owner, "conversations")?;
+            if done.contains(&path) {
+                continue;
+            }
+            self.say(&format!("Pruning conversations from db {}\n", path.display()));
+            let lock = self.context.store.lock_owner(Some(&owner), Mode::Exclusive)?;
+            let pruned = Conversations::open(catalog, &lock, &entry.name).and_then(|mut open| {
+                let pruned = open.prune(mark)?;
+                open.commit().map(|()| pruned)
+            });
+            match pruned {
+                Ok(pruned) => {
+                    seen = seen.saturating_add(pruned.seen);
+                    removed = removed.saturating_add(pruned.removed);
+                }
+                Err(error) => {
+                    log::write(Priority::Warning, format_args!("unable to prune {}: {error}", path.display()));
+                }
+            }
+            done.insert(path);
+        }
+        let count = done.len();
+        let text = format!("Expired {removed} entries of {seen} entries seen in {count} conversation databases");
+        log::write(Priority::Notice, format_args!("{text}"));
+        self.say(&format!("{text}\n"));
+        Ok(())
     }
 
     /// C: do_delete()

@@ -45,3 +45,9 @@ pub fn atoi(text: &std::ffi::OsStr) -> i64 {
     let number = digits.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0);
     if negative { -number } else { number }
 }
+
+/// The system's sentence about an error, without Rust's number behind it.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}

@@ -10,6 +10,7 @@ use std::path::Path;
 
 mod chk_cyrus;
 mod context;
+mod ctl_conversationsdb;
 mod ctl_cyrusdb;
 mod ctl_deliver;
 mod ctl_mboxlist;
@@ -54,6 +55,11 @@ pub struct Tool {
 /// Every program this executable can be, by name.
 pub const TOOLS: &[Tool] = &[
     Tool { name: "chk_cyrus", about: "look through mailboxes for damage", run: chk_cyrus::run },
+    Tool {
+        name: "ctl_conversationsdb",
+        about: "dump, rebuild and audit conversations",
+        run: ctl_conversationsdb::run,
+    },
     Tool { name: "ctl_cyrusdb", about: "recover and archive the databases", run: ctl_cyrusdb::run },
     Tool { name: "ctl_deliver", about: "dump the duplicate delivery database", run: ctl_deliver::run },
     Tool {

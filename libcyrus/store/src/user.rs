@@ -173,6 +173,7 @@ impl Catalog {
     }
 
     /// Moves the files of a user that are found by name; those by id stay with the INBOX's id.
+    /// Counters and conversations were made anew for the new name while the mailboxes were renamed.
     /// `from` and `to` are the paths before and after the INBOX was renamed.
     /// C: user_renamedata()
     ///
@@ -187,6 +188,10 @@ impl Catalog {
                 continue;
             }
             let target = self.legacy_path(&new, suffix);
+            if matches!(suffix, "counters" | "conversations") && target.exists() {
+                remove_if_there(&source)?;
+                continue;
+            }
             make_parent(&target)?;
             std::fs::rename(&source, &target).map_err(|error| Error::io("rename", &source, error))?;
             sync_parent(&target)?;

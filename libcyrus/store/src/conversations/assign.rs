@@ -3,13 +3,14 @@
 use super::Conversations;
 use super::record::Conversation;
 use crate::error::Result;
-use crate::mailbox::{Record, SystemFlags};
+use crate::mailbox::{InternalFlags, Record, SystemFlags};
 use cyrus_base::config::Opt;
 use cyrus_mime::cache::nstring;
 use cyrus_mime::facts::{is_plain_in_reply_to, message_ids};
 use cyrus_mime::subject::{normalise, normalise_old};
 use cyrus_mime::{CacheView, Item};
 use cyrus_util::guid::Guid;
+use cyrus_util::mboxname::MboxName;
 
 /// Message ids taken from one header.
 const IDS_MAX: usize = 20;
@@ -41,6 +42,7 @@ impl Conversations {
     /// With `keeps_cid` the one it came with stays, even none. C: `message_update_conversations()`
     pub(super) fn assign(
         &mut self,
+        mailbox: &MboxName,
         record: &mut Record,
         cache: &CacheView<'_>,
         keeps_cid: bool,
@@ -64,23 +66,35 @@ impl Conversations {
         if record.cid == 0 {
             return Ok(None);
         }
+        // Message ids stay with the first of several conversations that one became.
+        let base = record.cid;
+        if !must_keep && let Some(next) = self.continuation(base)? {
+            record.cid = next;
+        }
         let mut conv = self.load(record.cid)?.unwrap_or_else(Conversation::new);
         let max = u32::try_from(self.catalog.config().int(Opt::ConversationsMaxThread)).unwrap_or(u32::MAX);
         if conv.exists >= max && !must_keep {
-            // Going on in a new conversation needs annotations on #splitconversations; the long
-            // conversation is sound, only long.
-            log::warn!(
-                target: "syslog",
-                "conversation {:016x} has {} messages and is not split",
-                record.cid,
-                conv.exists
+            let was = record.cid;
+            record.cid = fresh_cid(&record.guid);
+            cyrus_base::log::write(
+                cyrus_base::log::Priority::Notice,
+                format_args!(
+                    "splitting conversation for {mailbox} {} base:{base:016x} was:{was:016x} now:{:016x}",
+                    record.uid, record.cid
+                ),
             );
+            conv = self.load(record.cid)?.unwrap_or_else(Conversation::new);
+            self.splits.continuations.insert(base, record.cid);
         }
         if conv.subject.is_none() && !record.system_flags.has(SystemFlags::DRAFT) {
             conv.subject = Some(clues.subject);
         }
         for id in &clues.ids {
-            self.link(id, record.cid)?;
+            self.link(id, base)?;
+        }
+        if base != record.cid {
+            record.internal_flags = record.internal_flags.with(InternalFlags::SPLITCONVERSATION);
+            self.splits.bases.insert(record.uid, base);
         }
         Ok(Some(conv))
     }

@@ -6,8 +6,11 @@
 //! | `guid` | `G`: where a content is |
 //! | `status` | `F`: a folder in numbers |
 //! | `assign` | which conversation a new message belongs to |
+//! | `split` | going on in a new conversation when one is too long |
 //! | `update` | what a changed message changes |
 //! | `session` | the changes of one index-locked session, and folders that come and go |
+//! | `prune` | forgetting message ids |
+//! | `recalc` | counting anew, and comparing the result |
 //!
 //! Kept only with `conversations: yes`, and only for mailboxes of users that are neither deleted
 //! nor hold submissions. [`Conversations`] is one write transaction: opened under the exclusive
@@ -18,14 +21,20 @@
 mod assign;
 mod guid;
 mod places;
+mod prune;
+mod recalc;
 mod record;
 mod session;
+pub(crate) mod split;
 mod status;
 mod update;
 
 pub use guid::GuidRecord;
 pub use record::{ConvFolder, Conversation, Sender, ThreadMessage};
+pub use prune::Pruned;
+pub use recalc::{Difference, Recount};
 pub(crate) use session::Added;
+pub(crate) use split::Splits;
 pub use status::Status;
 
 use crate::catalog::{Catalog, db_error};
@@ -94,6 +103,8 @@ pub struct Conversations {
     used: Option<EmailUse>,
     used_changed: bool,
     utf8: bool,
+    owner: Vec<u8>,
+    splits: Splits,
 }
 
 /// The user's Trash, whose unseen messages do not make a conversation unseen.
@@ -189,6 +200,8 @@ impl Conversations {
             statuses: BTreeMap::new(),
             used: None,
             used_changed: false,
+            owner: owner.to_vec(),
+            splits: Splits::default(),
             utf8: catalog.config().switch(Opt::Rfc2047Utf8),
         };
         open.load_counted_flags()?;
@@ -209,7 +222,16 @@ impl Conversations {
 
     /// C: `_init_counted()`
     fn load_counted_flags(&mut self) -> Result<()> {
-        let mut text = self.fetch(COUNTED_FLAGS)?.unwrap_or_default();
+        let text = self.fetch(COUNTED_FLAGS)?.unwrap_or_default();
+        self.init_counted_flags(text)
+    }
+
+    /// Counts the flags of the configuration from now on.
+    fn reset_counted_flags(&mut self) -> Result<()> {
+        self.init_counted_flags(Vec::new())
+    }
+
+    fn init_counted_flags(&mut self, mut text: Vec<u8>) -> Result<()> {
         if text.is_empty() {
             text = self.catalog.config().bytes(Opt::ConversationsCountedFlags).unwrap_or_default().to_vec();
             if !text.is_empty() {

@@ -3,9 +3,10 @@
 use super::update::{Intake, Limits};
 use super::{Conversations, FREED, Status};
 use crate::catalog::Catalog;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lock::UserLock;
-use crate::mailbox::{InternalFlags, Mailbox, Record};
+use crate::mailbox::{Mailbox, Record};
+use cyrus_mime::CacheView;
 use cyrus_util::ids::ModSeq;
 use cyrus_util::mboxname::MboxName;
 use std::sync::Arc;
@@ -29,6 +30,17 @@ impl Conversations {
     ) -> Result<()> {
         let intake = if added == Added::New { Intake::Assign } else { Intake::Keep };
         self.change(mailbox, None, Some(new), intake, Limits::Check)
+    }
+
+    /// Gives a record that has none its conversation, before it is counted there as a change.
+    pub(crate) fn give_conversation(&mut self, mailbox: &mut Mailbox, record: &mut Record) -> Result<()> {
+        let cache = mailbox.cache_bytes(record)?.into_owned();
+        let cache = CacheView::at(&cache, 0).ok_or(Error::Internal("cache record lost its length"))?;
+        let name = mailbox.location().name.clone();
+        if let Some(conv) = self.assign(&name, record, &cache, false)? {
+            self.save(record.cid, &conv)?;
+        }
+        Ok(())
     }
 
     /// A record that changed.
@@ -65,24 +77,6 @@ impl Conversations {
             );
         }
         log::info!(target: "syslog", "conversations_rename_folder: deleted {}", String::from_utf8_lossy(&key));
-        Ok(())
-    }
-
-    /// All records of a mailbox come in, with the conversations they have; those without one stay
-    /// so. C: `mailbox_add_conversations()`
-    pub(crate) fn mailbox_joins(
-        &mut self,
-        mailbox: &mut Mailbox,
-        records: &[Record],
-        modseq: ModSeq,
-    ) -> Result<()> {
-        let key = self.folder_key(mailbox.header(), &mailbox.location().name);
-        self.set_status(&key, Status { threadmodseq: modseq.0, ..Status::default() });
-        let linked = |record: &&Record| !record.internal_flags.has(InternalFlags::UNLINKED);
-        for record in records.iter().filter(|record| record.cid != 0).filter(linked) {
-            let mut record = record.clone();
-            self.change(mailbox, None, Some(&mut record), Intake::Keep, Limits::Ignore)?;
-        }
         Ok(())
     }
 

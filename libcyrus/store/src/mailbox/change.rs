@@ -5,6 +5,7 @@
 //! Until the index header is written, appended records do not count and the caches hold only
 //! octets that nobody points to.
 
+use super::annotations::AnnotationWrite;
 use super::cache::CacheWriters;
 use super::header::MailboxHeader;
 use super::index::{
@@ -14,7 +15,8 @@ use super::index::{
 use super::location::Location;
 use super::open::{IndexGuard, Mailbox};
 use crate::catalog::Catalog;
-use crate::conversations::{Added, Conversations, kind_of};
+use crate::conversations::split::{BASE_ENTRY, hex, note_splits};
+use crate::conversations::{Added, Conversations, Recount, Splits, kind_of};
 use crate::counters::Scope;
 use crate::error::{Error, Result};
 use crate::mboxlist::MbKind;
@@ -93,6 +95,7 @@ pub struct Changed {
 
 /// The changes collected so far.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about one session")]
 pub(super) struct Changes {
     /// The index header as it will be.
     pub(super) header: IndexHeader,
@@ -114,6 +117,10 @@ pub(super) struct Changes {
     pub(super) published: bool,
     /// Appended records that keep their conversation, as replication wants it.
     pub(super) silent: BTreeSet<u32>,
+    /// Records that are to get a conversation.
+    pub(super) assign: BTreeSet<u32>,
+    /// Whether these changes are in the conversations already.
+    pub(super) conversations_counted: bool,
     /// Whether the mailbox as a whole comes to or goes from the conversations of its owner.
     pub(super) passage: Passage,
     /// The counters of the owner, when there are any.
@@ -152,6 +159,8 @@ impl Changes {
             pending_annotations: BTreeMap::new(),
             published: false,
             silent: BTreeSet::new(),
+            assign: BTreeSet::new(),
+            conversations_counted: false,
             passage: Passage::None,
             kind: kind_of(&mailbox.location.mbtype),
             counters: mailbox
@@ -273,8 +282,6 @@ impl IndexGuard<'_> {
         if self.changes.caches.replaced() {
             self.mailbox.caches.forget();
         }
-        self.commit_quota()?;
-        self.commit_annotations()?;
         let renamed = self.changes.mailbox_header.is_some();
         if let Some(header) = self.changes.mailbox_header.take() {
             let crc = write_header(disk, &self.mailbox.location, &header)?;
@@ -284,7 +291,11 @@ impl IndexGuard<'_> {
             self.mailbox.header_crc = crc;
             self.mailbox.header_inode = 0; // re-read (and its inode noted) at the next index lock
         }
-        let conversations = self.keep_conversations()?;
+        let mut conversations = self.keep_conversations()?;
+        let splits = conversations.as_mut().map(|open| (open.owner().to_vec(), open.take_splits()));
+        self.note_bases(splits.as_ref().map(|(_, splits)| splits))?;
+        self.commit_quota()?;
+        self.commit_annotations()?;
         let audited = self.mailbox.audited();
         let audit = match &audited {
             Some(_) => self.audit_changes(self.changes.records.values().cloned().collect(), stored)?,
@@ -329,13 +340,56 @@ impl IndexGuard<'_> {
         self.mailbox.index_header = self.changes.header.clone();
         self.changes.records.clear();
         self.changes.silent.clear();
+        self.changes.assign.clear();
         self.changes.passage = Passage::None;
         self.changes.dirty = false;
         self.changes.modseq_dirty = false;
         self.changes.stored = self.changes.header.num_records;
         self.changes.before = QuotaUse::of(&self.changes.header);
         self.mailbox.refresh_map()?;
+        if let Some((owner, splits)) = splits {
+            let held = self.mailbox.location.name.clone();
+            note_splits(&store, self.user, &owner, &held, &splits.continuations)?;
+        }
         Ok(changed)
+    }
+
+    /// Sets the annotations that tell from which conversation those of the messages were split: of
+    /// messages that came into such a one, and of those that lose the flag. C: `_store_change()`
+    fn note_bases(&mut self, splits: Option<&Splits>) -> Result<()> {
+        let Some(splits) = splits else { return Ok(()) };
+        let mut found: Vec<(Uid, Vec<u8>, ModSeq)> = Vec::new();
+        for (&recno, record) in &self.changes.records {
+            let is_split = record.internal_flags.has(InternalFlags::SPLITCONVERSATION);
+            let was_split = self
+                .view(RecNo(recno))
+                .is_some_and(|view| view.internal_flags().has(InternalFlags::SPLITCONVERSATION));
+            let value = match splits.bases.get(&record.uid) {
+                Some(&base) => hex(base),
+                None if was_split && !is_split => Vec::new(),
+                None => continue,
+            };
+            found.push((record.uid, value, record.modseq));
+        }
+        let how = AnnotationWrite { is_permitted: true, asks_quota: false, touch: Touch::Silent };
+        for (uid, value, modseq) in found {
+            self.set_annotation(uid, BASE_ENTRY, b"", &value, how)?;
+            let place = (uid, BASE_ENTRY.to_vec(), Vec::new());
+            if let Some(pending) = self.changes.pending_annotations.get_mut(&place) {
+                pending.modseq = modseq.0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a record that has no conversation get one at the commit; it must be rewritten too.
+    pub fn want_conversation(&mut self, record: &Record) {
+        self.changes.assign.insert(record.recno.0);
+    }
+
+    /// The conversations of these changes were counted already.
+    pub fn conversations_are_counted(&mut self) {
+        self.changes.conversations_counted = true;
     }
 
     /// Raises the owner's counters and brings the conversations up to date with the changes of this
@@ -346,7 +400,7 @@ impl IndexGuard<'_> {
         if !name.is_deleted(catalog.rules()) {
             catalog.keep_modseq(&name, self.changes.header.highestmodseq, self.changes.kind, Scope::Content);
         }
-        if !catalog.has_conversations(&name, self.changes.kind) {
+        if self.changes.conversations_counted || !catalog.has_conversations(&name, self.changes.kind) {
             return Ok(None);
         }
         let mut open = Conversations::open(&catalog, self.user, &name)?;
@@ -360,6 +414,9 @@ impl IndexGuard<'_> {
                 open.record_added(self.mailbox, &mut record, added)?;
             } else if let Some(view) = self.view(RecNo(recno)) {
                 let old = view.read(&self.mailbox.location.index)?;
+                if self.changes.assign.contains(&recno) {
+                    open.give_conversation(self.mailbox, &mut record)?;
+                }
                 open.record_changed(self.mailbox, &old, &mut record)?;
             }
             if record != before {
@@ -367,15 +424,13 @@ impl IndexGuard<'_> {
                 self.changes.records.insert(recno, record);
             }
         }
-        if self.changes.passage != Passage::None {
-            let records = self.records().collect::<Result<Vec<_>>>()?;
-            match self.changes.passage {
-                Passage::Joins => {
-                    open.mailbox_joins(self.mailbox, &records, self.changes.header.highestmodseq)?;
-                }
-                Passage::Leaves => open.mailbox_leaves(self.mailbox, &records)?,
-                Passage::None => {}
+        match self.changes.passage {
+            Passage::Joins => open.recount(self, Recount::Join)?,
+            Passage::Leaves => {
+                let records = self.records().collect::<Result<Vec<_>>>()?;
+                open.mailbox_leaves(self.mailbox, &records)?;
             }
+            Passage::None => {}
         }
         open.raise_mailbox(self.mailbox, self.changes.header.highestmodseq)?;
         Ok(Some(open))

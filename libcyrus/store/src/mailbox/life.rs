@@ -160,10 +160,10 @@ impl Mailbox {
             && to.header == self.location.header
             && to.archive == self.location.archive;
         if in_place {
-            let store = Arc::clone(&self.store);
+            let (leaves, joins) = self.passages(&to.name)?;
             let mut guard = self.lock_index(user, Mode::Exclusive)?;
             guard.move_quota(quotaroot.as_deref())?;
-            if store.catalog().is_some_and(|catalog| to.name.is_deleted(catalog.rules())) {
+            if leaves {
                 guard.changes.passage = Passage::Leaves;
             }
             guard.next_modseq()?;
@@ -174,6 +174,12 @@ impl Mailbox {
             guard.commit()?;
             self.location.name = to.name.clone();
             self.location.owner.clone_from(&to.owner);
+            if joins {
+                let mut guard = self.lock_index(user, Mode::Exclusive)?;
+                guard.changes.passage = Passage::Joins;
+                guard.change_index_header(|_| {})?;
+                guard.commit()?;
+            }
             return Ok(Renamed::InPlace);
         }
         if to.index.exists() {
@@ -216,6 +222,21 @@ impl Mailbox {
             }
         }
         Ok(Renamed::Copied)
+    }
+
+    /// Whether the records leave the conversations they are in, and whether they come into others,
+    /// when the mailbox gets a new name and keeps its directories. The conversations of a user whose
+    /// INBOX has its directories by id go with that id.
+    fn passages(&self, to: &MboxName) -> Result<(bool, bool)> {
+        let Some(catalog) = self.store.catalog() else { return Ok((false, false)) };
+        let (from, rules) = (&self.location.name, catalog.rules());
+        let (was_kept, is_kept) = (self.kept_by(from).is_some(), self.kept_by(to).is_some());
+        if !was_kept || !is_kept || from.is_user_inbox(rules) || to.is_user_inbox(rules) {
+            return Ok((was_kept && !is_kept, is_kept && !was_kept));
+        }
+        let suffix = "conversations";
+        let moves = catalog.owner_path(from, suffix)? != catalog.owner_path(to, suffix)?;
+        Ok((moves, moves))
     }
 
     /// Whose conversations a mailbox of this name would be in.
