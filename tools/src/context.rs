@@ -69,8 +69,15 @@ impl Context {
     /// # Errors
     /// `Io`.
     pub fn matches(&self, pattern: &[u8]) -> Result<Vec<Match>> {
-        let patterns = [pattern.to_vec()];
-        let find = Find { namespace: &self.namespace, auth: &self.auth, is_admin: true, patterns: &patterns };
+        self.matches_any(&[pattern.to_vec()])
+    }
+
+    /// The same for several patterns, each mailbox once.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn matches_any(&self, patterns: &[Vec<u8>]) -> Result<Vec<Match>> {
+        let find = Find { namespace: &self.namespace, auth: &self.auth, is_admin: true, patterns };
         let mut matches = Vec::new();
         self.catalog.find_all(&find, |step| {
             if let Step::Name(found) = step

@@ -12,8 +12,8 @@ use libcyrus::base::exit::{EX_CONFIG, EX_OK, Fatal};
 use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::Need;
 use libcyrus::store::annotate::Scope;
-use libcyrus::store::event::EventKind;
 use libcyrus::store::conversations::Conversations;
+use libcyrus::store::event::EventKind;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mailbox::{IndexGuard, Record, SystemFlags, UnlinkMark};
 use libcyrus::store::mboxlist::{Actor, DeleteHow, MbEntry, MbKind, Show};
@@ -330,13 +330,17 @@ impl Run {
                     removed = removed.saturating_add(pruned.removed);
                 }
                 Err(error) => {
-                    log::write(Priority::Warning, format_args!("unable to prune {}: {error}", path.display()));
+                    log::write(
+                        Priority::Warning,
+                        format_args!("unable to prune {}: {error}", path.display()),
+                    );
                 }
             }
             done.insert(path);
         }
         let count = done.len();
-        let text = format!("Expired {removed} entries of {seen} entries seen in {count} conversation databases");
+        let text =
+            format!("Expired {removed} entries of {seen} entries seen in {count} conversation databases");
         log::write(Priority::Notice, format_args!("{text}"));
         self.say(&format!("{text}\n"));
         Ok(())

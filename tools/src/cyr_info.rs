@@ -4,7 +4,7 @@
 //! of C's hash table, and words of a bit field are printed by their position in the list with aliases counted.
 
 mod lint;
-mod listing;
+pub(crate) mod listing;
 
 use crate::{Call, io};
 use libcyrus::base::args::{Args, Spec};

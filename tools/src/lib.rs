@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 
+mod arbitron;
 mod chk_cyrus;
 mod context;
 mod ctl_conversationsdb;
@@ -15,21 +16,33 @@ mod ctl_cyrusdb;
 mod ctl_deliver;
 mod ctl_mboxlist;
 mod cvt_cyrusdb;
+mod cvt_xlist_specialuse;
 mod cyr_buildinfo;
 mod cyr_dbtool;
+mod cyr_deny;
+mod cyr_df;
 mod cyr_expire;
 mod cyr_info;
+mod cyr_ls;
+mod cyr_pwd;
+mod cyr_synclog;
 mod cyr_userseen;
 mod cyradm;
+mod cyrdump;
 mod deliver;
+mod describe;
 mod edit;
 pub mod io;
+mod ipurge;
 mod mbexamine;
 mod mbpath;
+mod mbtool;
 mod mkimap;
 mod quota;
 mod reconstruct;
+mod relocate_by_id;
 mod sievec;
+mod tls_prune;
 mod unexpunge;
 
 /// How a tool was called.
@@ -54,6 +67,21 @@ pub struct Tool {
 
 /// Every program this executable can be, by name.
 pub const TOOLS: &[Tool] = &[
+    Tool { name: "arbitron", about: "count the readers and subscribers of mailboxes", run: arbitron::run },
+    Tool {
+        name: "cvt_xlist_specialuse",
+        about: "turn xlist- options into special uses",
+        run: cvt_xlist_specialuse::run,
+    },
+    Tool { name: "cyr_deny", about: "keep users out of services", run: cyr_deny::run },
+    Tool { name: "cyr_df", about: "show how full the partitions are", run: cyr_df::run },
+    Tool { name: "cyr_ls", about: "list the mailboxes below one", run: cyr_ls::run },
+    Tool { name: "cyr_pwd", about: "tell which mailbox this directory is of", run: cyr_pwd::run },
+    Tool { name: "cyr_synclog", about: "add a line to the sync log", run: cyr_synclog::run },
+    Tool { name: "cyrdump", about: "write mailboxes as MIME", run: cyrdump::run },
+    Tool { name: "ipurge", about: "expunge messages by age or size", run: ipurge::run },
+    Tool { name: "mbtool", about: "mend internal dates or unique ids", run: mbtool::run },
+    Tool { name: "tls_prune", about: "remove TLS sessions that are over", run: tls_prune::run },
     Tool { name: "chk_cyrus", about: "look through mailboxes for damage", run: chk_cyrus::run },
     Tool {
         name: "ctl_conversationsdb",
@@ -85,6 +113,7 @@ pub const TOOLS: &[Tool] = &[
         run: reconstruct::run,
     },
     Tool { name: "sievec", about: "compile a Sieve script", run: sievec::run },
+    Tool { name: "relocate_by_id", about: "move mailboxes into directories by id", run: relocate_by_id::run },
     Tool { name: "unexpunge", about: "list and restore expunged messages", run: unexpunge::run },
 ];
 

@@ -106,7 +106,7 @@ fn meant(catalog: &Catalog, namespace: &Namespace, args: &Args, operand: &[u8]) 
 
 /// The mailbox whose directory, named by its id, this is; a path that does not begin at the root
 /// names mailboxes below that of the working directory. C: mbname_from_path()
-fn by_path(catalog: &Catalog, path: &[u8]) -> Result<MboxName> {
+pub(crate) fn by_path(catalog: &Catalog, path: &[u8]) -> Result<MboxName> {
     let is_absolute = path.starts_with(b"/");
     let working = std::env::current_dir().unwrap_or_default();
     let directory = if is_absolute { path } else { working.as_os_str().as_bytes() };

@@ -2,16 +2,14 @@
 
 use crate::context::Context;
 use crate::edit::edit;
-use crate::{Call, io};
+use crate::{Call, describe, io};
 use libcyrus::base::args::{Args, Spec};
 use libcyrus::base::exit::{EX_CONFIG, EX_MINUS_ONE, EX_SOFTWARE, Fatal};
 use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::Need;
 use libcyrus::store::lock::{Mode, Wait};
-use libcyrus::store::mailbox::cache::Item;
 use libcyrus::store::mailbox::{InternalFlags, Mailbox, Record, Restore};
 use libcyrus::store::{Error, Result};
-use libcyrus::sys::time;
 use libcyrus::util::ids::UnixTime;
 use libcyrus::util::mboxname::MboxName;
 use std::ffi::OsStr;
@@ -123,30 +121,7 @@ fn list(context: &Context, name: &MboxName, wanted: &Wanted) -> Result<()> {
     drop(index);
     let mut out = Vec::new();
     for record in &records {
-        let facts = [
-            format!("UID: {}\n\tSize: {}\n", record.uid, record.size),
-            format!("\tSent: {}\n", time::ctime(record.sentdate.0)),
-            format!("\tRecv: {}\n", time::ctime(record.internaldate.0)),
-            format!("\tExpg: {}\n", time::ctime(record.last_updated.0)),
-        ];
-        out.extend(facts.concat().as_bytes());
-        let Ok(cached) = mailbox.cached(record) else {
-            out.extend(b"\tERROR: cache record missing or corrupt, not printing cache details\n\n");
-            continue;
-        };
-        let items = [
-            ("From", Item::From),
-            ("To  ", Item::To),
-            ("Cc  ", Item::Cc),
-            ("Bcc ", Item::Bcc),
-            ("Subj", Item::Subject),
-        ];
-        for (label, item) in items {
-            out.extend(format!("\t{label}: ").as_bytes());
-            out.extend(cached.item(item));
-            out.push(b'\n');
-        }
-        out.push(b'\n');
+        out.extend(describe::message(&mut mailbox, record, Some(record.last_updated)));
     }
     io::print(&out);
     Ok(())

@@ -217,7 +217,22 @@ impl Catalog {
         db
     }
 
+    /// user_deny.db for administrators; `None` when there is none and it is not to be made.
+    pub(crate) fn user_deny_db_to_change(&self, create: Create) -> Result<Option<Db>> {
+        match self.open_global_as(Global::UserDeny, create) {
+            Ok(db) => Ok(Some(db)),
+            Err(Error::NotFound) => Ok(None),
+            Err(Error::Io { .. }) if create == Create::Never => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn open_global(&self, which: Global) -> Result<Db> {
+        let create = if which == Global::UserDeny { Create::Never } else { Create::IfMissing };
+        self.open_global_as(which, create)
+    }
+
+    fn open_global_as(&self, which: Global, create: Create) -> Result<Db> {
         let (kind, path, name) = which.options();
         let kind_name = self.config.choice(kind);
         let default = || match (which, kind_name) {
@@ -232,7 +247,6 @@ impl Catalog {
             Global::Deliver | Global::StatusCache => Durability::Relaxed,
             Global::Annotations | Global::Mboxlist | Global::Quota | Global::UserDeny => Durability::Full,
         };
-        let create = if which == Global::UserDeny { Create::Never } else { Create::IfMissing };
         self.open_db(&path, kind_name, create, durability)
     }
 

@@ -24,11 +24,19 @@ impl Catalog {
             return;
         }
         let Some(lines) = format(words) else { return };
+        self.sync_log_line(&lines);
+    }
+
+    /// Appends text as it is, with its line end, to the log of every channel, when there are logs.
+    pub fn sync_log_line(&self, lines: &[u8]) {
+        if !self.config().switch(Opt::SyncLog) {
+            return;
+        }
         let channels = self.config().string(Opt::SyncLogChannels).unwrap_or("\"\"");
         for channel in channels.split(' ').filter(|channel| !channel.is_empty()) {
             let dir = self.config().configdirectory().join("sync");
             let path = if channel == "\"\"" { dir.join("log") } else { dir.join(channel).join("log") };
-            if let Err(error) = append(&path, &lines) {
+            if let Err(error) = append(&path, lines) {
                 log::error!(target: "syslog", "sync_log(): Unable to write to log file {}: {error}", path.display());
             }
         }

@@ -1,6 +1,9 @@
 //! user_deny.db: users kept out of services (reference/databases.md 7).
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, db_error};
+use crate::error::{Error, Result};
+use cyrus_db::Create;
+use std::ops::ControlFlow;
 
 /// What a refused user is told when the record does not say.
 const DEFAULT_MESSAGE: &[u8] = b"Access to this service has been blocked";
@@ -32,6 +35,67 @@ impl Catalog {
             }
         }
         None
+    }
+}
+
+/// A user who is kept out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Who.
+    pub userid: Vec<u8>,
+    /// Patterns of services, separated by commas.
+    pub services: Vec<u8>,
+    /// What the user is told.
+    pub message: Vec<u8>,
+}
+
+impl Catalog {
+    /// Keeps a user out of the services that match; all of them, with the usual message, where
+    /// nothing is given. C: denydb_set()
+    ///
+    /// # Errors
+    /// `InvalidIdentifier` for services with a tab, `Io`.
+    pub fn deny_user(&self, userid: &[u8], services: Option<&[u8]>, message: Option<&[u8]>) -> Result<()> {
+        let services = services.unwrap_or(b"*");
+        if services.contains(&b'\t') {
+            return Err(Error::InvalidIdentifier);
+        }
+        let db = self.user_deny_db_to_change(Create::IfMissing)?.ok_or(Error::NotFound)?;
+        let record = [b"2\t", services, b"\t", message.unwrap_or(DEFAULT_MESSAGE)].concat();
+        db.store(userid, &record).map_err(|error| db_error(db.path(), error))
+    }
+
+    /// Lets a user in again; false when there is no database. C: denydb_delete()
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn allow_user(&self, userid: &[u8]) -> Result<bool> {
+        let Some(db) = self.user_deny_db_to_change(Create::Never)? else { return Ok(false) };
+        db.delete(userid).map_err(|error| db_error(db.path(), error))?;
+        Ok(true)
+    }
+
+    /// Everybody who is kept out; `None` when there is no database. C: denydb_foreach()
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn denied_users(&self) -> Result<Option<Vec<Denied>>> {
+        let Some(db) = self.user_deny_db_to_change(Create::Never)? else { return Ok(None) };
+        let mut found = Vec::new();
+        db.foreach(b"", |key, data| {
+            if let Some((services, message)) = parse(data) {
+                found.push(Denied {
+                    userid: key.to_vec(),
+                    services: services.to_vec(),
+                    message: message.to_vec(),
+                });
+            } else {
+                log::warn!(target: "syslog", "DENYDB_ERROR: invalid entry for '{}'", key.escape_ascii());
+            }
+            ControlFlow::Continue(())
+        })
+        .map_err(|error| db_error(db.path(), error))?;
+        Ok(Some(found))
     }
 }
 

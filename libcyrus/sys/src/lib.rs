@@ -13,6 +13,7 @@ pub mod process;
 pub mod sasl;
 pub mod signal;
 pub mod socket;
+pub mod space;
 pub mod spawn;
 pub mod syslog;
 pub mod time;

@@ -30,9 +30,9 @@ mod status;
 mod update;
 
 pub use guid::GuidRecord;
-pub use record::{ConvFolder, Conversation, Sender, ThreadMessage};
 pub use prune::Pruned;
 pub use recalc::{Difference, Recount};
+pub use record::{ConvFolder, Conversation, Sender, ThreadMessage};
 pub(crate) use session::Added;
 pub(crate) use split::Splits;
 pub use status::Status;

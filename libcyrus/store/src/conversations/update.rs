@@ -130,10 +130,8 @@ impl Conversations {
 
         let (mut conv, new) = match new {
             Some(new) if old.is_none() && intake != Intake::Count => {
-                {
                 let name = mailbox.location().name.clone();
                 (self.assign(&name, new, &cache, intake == Intake::Keep)?, Some(&*new))
-            }
             }
             new => (None, new.map(|new| &*new)),
         };
