@@ -1,6 +1,7 @@
 //! One binary of all integration tests, a module per area.
 #![forbid(unsafe_code)]
 
+mod conversations;
 mod corpus;
 mod crash;
 mod cyradm;

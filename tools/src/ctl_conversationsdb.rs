@@ -73,8 +73,11 @@ pub fn run(call: &Call) -> i32 {
         },
     };
     for user in users {
-        // As in C a failure is told and ends the walk, but is no exit code.
-        if run.user(task, &user).is_err() {
+        // As in C a failure ends the walk, but is no exit code.
+        if let Err(error) = run.user(task, &user) {
+            if !matches!(error, Error::NotFound) {
+                complain(format_args!("{}: {error}", String::from_utf8_lossy(&user)));
+            }
             break;
         }
     }

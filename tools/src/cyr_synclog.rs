@@ -58,8 +58,8 @@ pub fn run(call: &Call) -> i32 {
         Some('n') => catalog.sync_log(&[b"ANNOTATION", first]),
         Some('s') => catalog.sync_log(&[b"SEEN", first, second]),
         Some('b') => catalog.sync_log(&[b"SUB", first, second]),
-        // As it is, without a line end of its own, as in C; -a and -c too.
-        _ => catalog.sync_log_line(first),
+        // As it is; -a and -c too.
+        _ => catalog.sync_log_line(&[first, b"\n"].concat()),
     }
     EX_OK
 }

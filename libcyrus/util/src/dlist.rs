@@ -120,7 +120,7 @@ impl Value {
                     if at > 0 {
                         out.push(b' ');
                     }
-                    imapstr::put_astring(out, key);
+                    imapstr::put_astring_plus(out, key);
                     out.push(b' ');
                     value.print_to(out);
                 }
@@ -138,7 +138,7 @@ impl Value {
             }
             Self::Nil => out.extend_from_slice(b"NIL"),
             Self::Num(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            Self::Str(text) => imapstr::put_astring(out, text),
+            Self::Str(text) => imapstr::put_astring_plus(out, text),
         }
     }
 

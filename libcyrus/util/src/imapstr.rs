@@ -50,6 +50,17 @@ pub fn put_astring(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
+/// As [`put_astring`] with non-synchronising literals, `{n+}`, as databases and clients have them.
+pub fn put_astring_plus(out: &mut Vec<u8>, text: &[u8]) {
+    match form(text) {
+        Form::Literal => {
+            out.extend_from_slice(format!("{{{}+}}\r\n", text.len()).as_bytes());
+            out.extend_from_slice(text);
+        }
+        Form::Atom | Form::Quoted => put_astring(out, text),
+    }
+}
+
 /// Appends a string that is never an atom: quoted or literal.
 pub fn put_string(out: &mut Vec<u8>, text: &[u8]) {
     match form(text) {

@@ -232,12 +232,15 @@ impl View {
     }
 
     /// Resolves the ranges of a client's sequence set; `None` is `*`: the last message's number or
-    /// UID (RFC 3501 9 seq-range), 0 members when the mailbox is empty.
+    /// UID (RFC 3501 9 seq-range), in an empty mailbox UIDNEXT.
     #[must_use]
     pub fn resolve(&self, ranges: &[(Option<u32>, Option<u32>)], by: By) -> SeqSet {
         let star = match by {
             By::MsgNo => self.exists(),
-            By::Uid => self.known.last_uid.0,
+            By::Uid => match self.rows.last() {
+                Some(row) => row.uid.0,
+                None => self.known.last_uid.0.saturating_add(1),
+            },
         };
         let mut set = SeqSet::new();
         for (from, to) in ranges {

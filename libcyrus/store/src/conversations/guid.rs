@@ -90,6 +90,19 @@ fn parse_value(record: &mut GuidRecord, value: &[u8]) {
     record.internaldate = i64::try_from(long(17)).unwrap_or(0);
 }
 
+/// Whether two values say the same: the original sometimes repeats internal flags in the word of the
+/// system flags, where nobody looks for them.
+pub(super) fn is_same_place(a: &[u8], b: &[u8]) -> bool {
+    let plain = |value: &[u8]| {
+        let mut value = value.to_vec();
+        if let Some(high) = value.get_mut(9..11) {
+            high.fill(0);
+        }
+        value
+    };
+    a.len() == b.len() && plain(a) == plain(b)
+}
+
 /// The value of a record.
 pub(super) fn print_value(version: u8, cid: u64, system: u32, internal: u32, internaldate: i64) -> Vec<u8> {
     let mut value = Vec::with_capacity(25);

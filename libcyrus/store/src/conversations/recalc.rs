@@ -3,7 +3,7 @@
 
 use super::record::{Conversation, Seen};
 use super::update::{Intake, Limits};
-use super::{Conversations, Status};
+use super::{Conversations, Status, guid};
 use crate::error::Result;
 use crate::mailbox::{IndexGuard, InternalFlags, Touch};
 use cyrus_util::ids::RecNo;
@@ -166,13 +166,19 @@ impl Conversations {
             }
         }
         // Message ids and subjects are not counted.
+        let same = |ours: &[u8], theirs: &[u8]| ours == theirs || guid::is_same_place(ours, theirs);
         let is_counted = |key: &[u8]| !matches!(key.first(), Some(b'<' | b'S'));
         let keys: std::collections::BTreeSet<&Vec<u8>> =
             real.keys().chain(other.keys()).filter(|key| is_counted(key)).collect();
         let mut found = Vec::new();
         for key in keys {
             let (ours, theirs) = (real.get(key), other.get(key));
-            if ours != theirs {
+            let is_place = key.first() == Some(&b'G');
+            let differs = match (ours, theirs) {
+                (Some(ours), Some(theirs)) if is_place => !same(ours, theirs),
+                (ours, theirs) => ours != theirs,
+            };
+            if differs {
                 let (real, recounted) = (ours.cloned(), theirs.cloned());
                 found.push(Difference { key: key.clone(), real, recounted });
             }
@@ -211,5 +217,12 @@ impl Conversation {
             };
             self.update_sender(&seen, sender.lastseen, 0, utf8);
         }
+        // Copies have dates of their own, and the last one that changed decides.
+        for message in &old.messages {
+            if let Some(mine) = self.messages.iter_mut().find(|mine| mine.guid == message.guid) {
+                mine.internaldate = message.internaldate;
+            }
+        }
+        self.sort_messages();
     }
 }

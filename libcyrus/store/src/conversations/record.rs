@@ -263,7 +263,7 @@ impl Conversation {
             None => self.messages.push(ThreadMessage { guid: *guid, exists: low_i64(delta), internaldate }),
             Some(at) => {
                 let gone = self.messages.get_mut(at).is_none_or(|message| {
-                    let gone = i64::from(message.exists).saturating_add(delta) == 0;
+                    let gone = i64::from(message.exists).saturating_add(delta) <= 0;
                     message.internaldate = internaldate;
                     apply(&mut message.exists, delta);
                     gone
@@ -275,8 +275,13 @@ impl Conversation {
                 }
             }
         }
-        self.messages.sort_by(|a, b| a.internaldate.cmp(&b.internaldate).then(a.guid.0.cmp(&b.guid.0)));
+        self.sort_messages();
         self.dirty = true;
+    }
+
+    /// By date, then by guid. C: `conversations_thread_sort()`
+    pub(super) fn sort_messages(&mut self) {
+        self.messages.sort_by(|a, b| a.internaldate.cmp(&b.internaldate).then(a.guid.0.cmp(&b.guid.0)));
     }
 }
 
