@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use cyrus_tests::known::Need;
 use cyrus_tests::{Builder, Imap, Instance, Server, case};
@@ -24,7 +25,11 @@ struct Dialogue {
 
 impl Dialogue {
     fn new(seed: u64) -> Self {
-        let first = || ["INBOX", "INBOX.Drafts", "INBOX.Trash", "INBOX.Work", "INBOX.Work.Old"].map(String::from).to_vec();
+        let first = || {
+            ["INBOX", "INBOX.Drafts", "INBOX.Trash", "INBOX.Work", "INBOX.Work.Old"]
+                .map(String::from)
+                .to_vec()
+        };
         Self {
             random: fastrand::Rng::with_seed(seed),
             messages: Vec::new(),
@@ -46,8 +51,17 @@ impl Dialogue {
         }
         let n = self.messages.len();
         let id = format!("<m{n}.Seed@Example.org>");
-        let mut text = format!("Message-ID: {id}\r\nDate: Mon, {:02} Jan 2024 10:{:02}:00 +0000\r\n", n % 27 + 1, n % 60);
-        let from = ["Ann Archer <ann@a.example>", "bert@B.example", "=?utf-8?Q?J=C3=BCrg?= <jo@x.example>", "\"A B\" <ANN@a.example>"];
+        let mut text = format!(
+            "Message-ID: {id}\r\nDate: Mon, {:02} Jan 2024 10:{:02}:00 +0000\r\n",
+            n % 27 + 1,
+            n % 60
+        );
+        let from = [
+            "Ann Archer <ann@a.example>",
+            "bert@B.example",
+            "=?utf-8?Q?J=C3=BCrg?= <jo@x.example>",
+            "\"A B\" <ANN@a.example>",
+        ];
         write!(text, "From: {}\r\n", from[self.random.usize(..from.len())]).expect("write");
         let mut subject = format!("Topic {} {}", n, ["plain", "ü", "[list] x"][n % 3]);
         if n > 0 && self.random.u8(..3) > 0 {
@@ -80,7 +94,17 @@ impl Dialogue {
     }
 
     fn flags(&mut self) -> &'static str {
-        let all = ["", "\\Seen", "\\Flagged", "\\Draft", "\\Seen \\Answered", "$Label1", "\\Seen $Label1", "\\Deleted", "\\Draft \\Seen"];
+        let all = [
+            "",
+            "\\Seen",
+            "\\Flagged",
+            "\\Draft",
+            "\\Seen \\Answered",
+            "$Label1",
+            "\\Seen $Label1",
+            "\\Deleted",
+            "\\Draft \\Seen",
+        ];
         all[self.random.usize(..all.len())]
     }
 
@@ -131,7 +155,9 @@ impl Dialogue {
                     self.made += 1;
                     let new = format!("INBOX.R{}", self.made);
                     for name in self.folders.get_mut(user).expect("user") {
-                        if let Some(rest) = name.strip_prefix(&old).filter(|rest| rest.is_empty() || rest.starts_with('.')) {
+                        if let Some(rest) =
+                            name.strip_prefix(&old).filter(|rest| rest.is_empty() || rest.starts_with('.'))
+                        {
                             *name = format!("{new}{rest}");
                         }
                     }
@@ -151,20 +177,10 @@ impl Dialogue {
         let answer = imap.command(&command);
         assert!(!answer.last.is_empty(), "{command}: no answer");
         writeln!(self.log, "{user} {command}: {}", verdict(&answer.last)).expect("write");
-        if std::env::var_os("CYRUS_DEBUG_MODSEQ").is_some() {
-            let status = imap.command(&format!("STATUS {there} (HIGHESTMODSEQ MESSAGES UIDNEXT)"));
-            write!(self.log, "{}", status.text().lines().next().unwrap_or_default()).expect("write");
-        }
     }
 }
 
 fn verdict(last: &[u8]) -> String {
-    if std::env::var_os("CYRUS_DEBUG_MODSEQ").is_some() {
-        let text = String::from_utf8_lossy(last);
-        let text = text.split_once(' ').map_or("", |(_, rest)| rest);
-        if text.contains("MAILBOXID") { return "OK".into(); }
-        return if text.contains("COPYUID") || text.contains("APPENDUID") { text.split_once(' ').map_or("", |(_, r)| r).split_whitespace().enumerate().filter(|(n, _)| *n != 1).map(|(_, w)| w).collect::<Vec<_>>().join(" ") } else { text.trim().to_string() };
-    }
     String::from_utf8_lossy(last).split_whitespace().nth(1).unwrap_or_default().to_string()
 }
 
@@ -188,22 +204,6 @@ fn talk(instance: &Instance, services: &[&str], seed: u64, steps: usize) -> Stri
             *session = login(n / 40, USERS[at]);
         }
         dialogue.step(session, USERS[at]);
-        if std::env::var_os("CYRUS_DEBUG_MODSEQ").is_some() {
-            let mut all = Vec::new();
-            let mut dirs = vec![instance.root().join("conf/user")];
-            while let Some(dir) = dirs.pop() {
-                for entry in std::fs::read_dir(dir).expect("dir").flatten() {
-                    if entry.path().is_dir() { dirs.push(entry.path()); }
-                    if entry.file_name() == "counters.db" {
-                        let bytes = std::fs::read(entry.path()).expect("counters");
-                        all.push(u64::from_be_bytes(bytes[8..16].try_into().expect("eight")));
-                    }
-                }
-            }
-            all.sort_unstable();
-            write!(dialogue.log, " {all:?}").expect("write");
-            dialogue.log.push('\n');
-        }
     }
     for mut session in sessions {
         session.ok("LOGOUT");
@@ -215,10 +215,18 @@ fn talk(instance: &Instance, services: &[&str], seed: u64, steps: usize) -> Stri
     dialogue.log
 }
 
+/// A database, read from a copy: whoever opens the real one may mend it, as another user.
+fn open(path: &Path, kind: Kind) -> (tempfile::TempDir, Db) {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let copy = dir.path().join("copy.db");
+    std::fs::copy(path, &copy).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let db = Db::open(&copy, kind, &OpenFlags::default()).expect("database");
+    (dir, db)
+}
+
 /// Names of mailboxes by unique id.
 fn names(instance: &Instance) -> BTreeMap<String, String> {
-    let path = instance.root().join("conf/mailboxes.db");
-    let db = Db::open(&path, Kind::Twoskip, &OpenFlags::default()).expect("mailboxes.db");
+    let (_dir, db) = open(&instance.root().join("conf/mailboxes.db"), Kind::Twoskip);
     let mut found = BTreeMap::new();
     db.foreach(b"I", |key, value| {
         let id = String::from_utf8_lossy(&key[1..]).into_owned();
@@ -250,7 +258,7 @@ fn dump(instance: &Instance, user: &str, mask: Mask) -> Vec<String> {
     let inbox = names.iter().find(|(_, name)| **name == format!("user.{user}")).map(|(id, _)| id.clone());
     let inbox = inbox.unwrap_or_else(|| panic!("no INBOX of {user}"));
     let dir = instance.root().join("conf/user/uuid").join(&inbox[..1]).join(&inbox[1..2]).join(&inbox);
-    let db = Db::open(&dir.join("conversations.db"), Kind::Skiplist, &OpenFlags::default()).expect("conversations.db");
+    let (_dir, db) = open(&dir.join("conversations.db"), Kind::Skiplist);
     let mut lines = Vec::new();
     db.foreach(b"", |key, value| {
         let key_text = String::from_utf8_lossy(key).into_owned();
@@ -325,7 +333,10 @@ fn without_modseqs(text: &str) -> String {
 fn difference(what: &str, expected: &[String], actual: &[String]) {
     let missing: Vec<_> = expected.iter().filter(|line| !actual.contains(line)).take(8).collect();
     let extra: Vec<_> = actual.iter().filter(|line| !expected.contains(line)).take(8).collect();
-    assert!(missing.is_empty() && extra.is_empty(), "{what}:\nonly the oracle: {missing:#?}\nonly ours: {extra:#?}");
+    assert!(
+        missing.is_empty() && extra.is_empty(),
+        "{what}:\nonly the oracle: {missing:#?}\nonly ours: {extra:#?}"
+    );
     assert_eq!(expected.len(), actual.len(), "{what}");
 }
 
@@ -358,6 +369,8 @@ fn counted(lines: &[String]) -> Vec<String> {
         .map(|line| match line.strip_prefix('B') {
             // Up to the senders.
             Some(_) => line.split(" ((").take(2).collect::<Vec<_>>().join(" (("),
+            // Without the unseen messages of a folder, which the oracle does not always write down.
+            None if line.starts_with("F ") => line.rsplit_once(' ').map_or("", |(head, _)| head).to_string(),
             None => line.clone(),
         })
         .collect()
@@ -402,12 +415,12 @@ fn compare(seed: u64, steps: usize, max_thread: &str, mask: Mask) {
 
 #[test]
 fn a_long_dialogue_leaves_the_conversations_of_the_oracle() {
-    case("ours::conversations::long", &[Need::Oracle], || compare(20_240_105, 1200, "100", Mask::Ids));
+    case("ours::conversations::long", &[Need::Oracle], || compare(20_240_105, 1000, "100", Mask::Ids));
 }
 
 #[test]
 fn long_conversations_are_split_as_the_oracle_splits_them() {
-    case("ours::conversations::split", &[Need::Oracle], || compare(77, 700, "4", Mask::Modseqs));
+    case("ours::conversations::split", &[Need::Oracle], || compare(77, 500, "4", Mask::Modseqs));
 }
 
 #[test]
@@ -415,8 +428,8 @@ fn both_makes_keep_the_conversations_of_one_spool() {
     case("mixed::conversations", &[Need::Oracle], || {
         let instance = builder(Server::Oracle, "6").server("imap2", Server::Ours).start();
         let reference = builder(Server::Oracle, "6").start();
-        let log = talk(&instance, &["imap", "imap2"], 5, 800);
-        assert_eq!(log, talk(&reference, &["imap"], 5, 800), "the dialogues part ways");
+        let log = talk(&instance, &["imap", "imap2"], 5, 500);
+        assert_eq!(log, talk(&reference, &["imap"], 5, 500), "the dialogues part ways");
         for user in ["anna", "bert"] {
             let expected = dump(&reference, user, Mask::Modseqs);
             difference(user, &expected, &dump(&instance, user, Mask::Modseqs));

@@ -128,7 +128,9 @@ impl Conversations {
     }
 
     /// What differs from a database that was counted anew. Modseqs may be higher here, because
-    /// messages are gone that had them, and senders may have been seen later.
+    /// messages are gone that had them, and senders may have been seen later. What the order of the
+    /// changes decided is no difference: how a sender is spelled, which copy's date a message has,
+    /// and how many messages of a folder are unseen, which is not always written.
     /// C: `fix_modseqs()`, `diff_records()`
     ///
     /// # Errors
@@ -144,10 +146,10 @@ impl Conversations {
                         None if status.threadexists == 0 => drop(other.insert(key.clone(), status.print())),
                         None => {}
                         Some(theirs) => {
-                            if let Some(mut new) = Status::parse(theirs)
-                                && new.threadmodseq < status.threadmodseq
-                            {
-                                new.threadmodseq = status.threadmodseq;
+                            if let Some(mut new) = Status::parse(theirs) {
+                                new.threadmodseq = new.threadmodseq.max(status.threadmodseq);
+                                // Not written down when nothing else changes, so it drifts.
+                                new.emailunseen = status.emailunseen;
                                 *theirs = new.print();
                             }
                         }
@@ -216,6 +218,22 @@ impl Conversation {
                 domain: &sender.domain,
             };
             self.update_sender(&seen, sender.lastseen, 0, utf8);
+        }
+        let counts = |conv: &Self| {
+            let mut counts: Vec<_> = conv
+                .senders
+                .iter()
+                .filter(|sender| sender.exists > 0)
+                .map(|sender| {
+                    let (domain, mailbox) = (&sender.domain, &sender.mailbox);
+                    (domain.to_ascii_lowercase(), mailbox.to_ascii_lowercase(), sender.exists)
+                })
+                .collect();
+            counts.sort();
+            counts
+        };
+        if counts(self) == counts(old) {
+            self.senders.clone_from(&old.senders);
         }
         // Copies have dates of their own, and the last one that changed decides.
         for message in &old.messages {
