@@ -7,6 +7,7 @@ use libcyrus::base::args::{Args, Spec};
 use libcyrus::base::exit::{EX_CONFIG, EX_OK, Fatal};
 use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::Need;
+use libcyrus::store::event::EventKind;
 use libcyrus::store::mailbox::{Record, SystemFlags};
 use libcyrus::store::{Error, Result};
 use libcyrus::util::ids::UnixTime;
@@ -18,6 +19,7 @@ use std::path::Path;
 const DAY_S: i64 = 86400;
 
 /// What is to go.
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the program")]
 struct Purge {
     /// `-d`
     age_s: Option<i64>,
@@ -151,7 +153,7 @@ impl Purge {
                     .flat_map(|record| describe::message(mailbox, record, None))
                     .collect());
             }
-            index.expunge(|record| gone.binary_search(&record.uid).is_ok())?;
+            index.expunge(EventKind::MessageExpunge, |record| gone.binary_search(&record.uid).is_ok())?;
             Ok(Vec::new())
         })?;
         io::print(&shown);
