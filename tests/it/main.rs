@@ -13,3 +13,4 @@ mod hammer;
 mod lmtp;
 mod notifyd;
 mod tidy;
+mod timsieved;

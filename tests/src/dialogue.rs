@@ -56,7 +56,8 @@ pub enum Make {
     Mixed,
 }
 
-fn unescape(text: &str) -> Vec<u8> {
+/// What a data file writes for bytes.
+pub fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&b, tail)) = rest.split_first() {

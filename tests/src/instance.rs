@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use crate::imap::Imap;
 use crate::lmtp::Lmtp;
 use crate::place;
+use crate::sieve::Sieve;
 use crate::syslog::Syslog;
 use crate::wait::wait_for;
 
@@ -52,13 +53,15 @@ pub struct Instance {
     quiet: bool,
 }
 
-/// Programs that a master runs; the second imap service lets one instance have both makes.
-const SERVICES: [&str; 4] = ["imap", "imap2", "lmtp", "lmtp2"];
+/// Programs that a master runs; the second service of a kind lets one instance have both makes. Those and the
+/// ManageSieve services run where the builder names them.
+const SERVICES: [&str; 6] = ["imap", "imap2", "lmtp", "lmtp2", "sieve", "sieve2"];
 
 fn program(service: &str) -> &str {
     match service {
         "imap" | "imap2" => "imapd",
         "lmtp" | "lmtp2" => "lmtpd",
+        "sieve" | "sieve2" => "timsieved",
         other => other,
     }
 }
@@ -85,7 +88,7 @@ impl Builder {
         self
     }
 
-    /// Takes the program of `service` (`master`, `imap`, `imap2`, `lmtp`, `lmtp2`, `idled`, `tools`) from `server`.
+    /// Takes the program of `service` (`master`, `imap`, `imap2`, `lmtp`, `lmtp2`, `sieve`, `sieve2`, `idled`, `tools`) from `server`.
     #[must_use]
     pub fn server(mut self, service: &str, server: Server) -> Self {
         self.services.insert(service.into(), server);
@@ -103,6 +106,13 @@ impl Builder {
     #[must_use]
     pub fn notifyd(mut self, args: &str) -> Self {
         self.notifyd = Some(args.into());
+        self
+    }
+
+    /// Adds a user without mailboxes, password `pw`.
+    #[must_use]
+    pub fn user(mut self, userid: &str) -> Self {
+        self.users.push(userid.into());
         self
     }
 
@@ -157,11 +167,14 @@ impl Builder {
     /// When a program is missing or does not come up.
     pub fn start(self) -> Instance {
         let users = if self.golden.is_some() { Vec::new() } else { self.users.clone() };
+        let has_slashes =
+            self.options.iter().any(|(name, value)| name == "unixhierarchysep" && value == "yes");
+        let separator = if has_slashes { '/' } else { '.' };
         let mut instance = self.build();
         instance.start();
         let mut admin = instance.imap_as("imap", "admin");
         for user in users.iter().filter(|u| !matches!(u.as_str(), "admin" | "dave")) {
-            admin.ok(&format!("CREATE user.{user}"));
+            admin.ok(&format!("CREATE user{separator}{user}"));
         }
         admin.ok("LOGOUT");
         instance
@@ -402,8 +415,8 @@ impl Instance {
         let mut services = String::new();
         let conf = self.root.join("imapd.conf");
         for service in SERVICES {
-            let second = service.ends_with('2');
-            if second && !self.builder.services.contains_key(service) {
+            let on_demand = service.ends_with('2') || service.starts_with("sieve");
+            if on_demand && !self.builder.services.contains_key(service) {
                 continue;
             }
             let socket = TcpListener::bind("127.0.0.1:0").expect("free port");
@@ -500,6 +513,11 @@ impl Instance {
         let mut imap = self.imap(service);
         imap.ok(&format!("LOGIN {user} pw"));
         imap
+    }
+
+    /// A fresh ManageSieve connection, greeting read.
+    pub fn sieve(&self, service: &str) -> Sieve {
+        Sieve::connect(self.port(service))
     }
 
     /// A fresh LMTP connection, greeting read.
