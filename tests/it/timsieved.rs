@@ -373,7 +373,7 @@ macro_rules! files {
     };
 }
 
-files! { commands domains errors layouts limits login migration stores tls }
+files! { commands deliveries domains errors layouts limits login migration stores tls }
 
 #[test]
 fn every_file_is_run_and_there_are_enough_cases() {

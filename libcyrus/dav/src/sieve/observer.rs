@@ -131,9 +131,6 @@ impl Change<'_> {
             self.dir.activate(&name)?;
         }
         let mut script = known.unwrap_or_default();
-        if script.is_alive && script.name != name {
-            self.dir.remove_bytecode(&script.name)?;
-        }
         if script.rowid == 0 {
             script.creationdate = self.record.internaldate;
             script.createdmodseq = self.record.createdmodseq;
