@@ -336,7 +336,9 @@ fn autocreate_user(session: &Session<'_>, auth: &AuthState, inbox: &MboxName, sh
         log::write(Priority::Info, format_args!("{text}"));
     }
     drop(lock);
-    autosubscribe_shared(session, auth, shown)
+    let subscribed = autosubscribe_shared(session, auth, shown);
+    libcyrus::dav::sieve::autocreate(catalog, auth.userid());
+    subscribed
 }
 
 /// `xlist-USE: FOLDER` and `autocreate_acl: FOLDER IDENTIFIER RIGHTS`.

@@ -114,7 +114,33 @@ impl Client {
         }
     }
 
-    fn install_layer(&self, stream: &mut Stream) -> std::result::Result<(), Failure> {
+    /// Begins with the best of `mechanisms` (space separated), for a protocol that reads answers by its
+    /// own parser: the mechanism, and an initial response if it has one.
+    ///
+    /// # Errors
+    /// libsasl's refusal.
+    pub fn start(&mut self, mechanisms: &str) -> std::result::Result<(String, Option<Vec<u8>>), Failure> {
+        let started = self.connection.borrow_mut().start(mechanisms);
+        started.map_err(|code| self.refused(code))
+    }
+
+    /// The response to a challenge.
+    ///
+    /// # Errors
+    /// libsasl's refusal.
+    pub fn step(&mut self, challenge: &[u8]) -> std::result::Result<Vec<u8>, Failure> {
+        let stepped = self.connection.borrow_mut().step(challenge);
+        match stepped.map_err(|code| self.refused(code))? {
+            Step::Continue(data) => Ok(data),
+            Step::Done(data) => Ok(data.unwrap_or_default()),
+        }
+    }
+
+    /// Puts the negotiated security layer, if there is one, under the stream.
+    ///
+    /// # Errors
+    /// `Stream`.
+    pub fn install_layer(&self, stream: &mut Stream) -> std::result::Result<(), Failure> {
         if self.connection.borrow().ssf() > 0 {
             let layer = SaslLayer(Rc::clone(&self.connection));
             stream.push_layer(Box::new(layer)).map_err(Failure::Stream)?;
