@@ -5,7 +5,12 @@ pub mod code;
 pub mod compile;
 pub mod dump;
 mod json;
+pub mod read;
+pub mod run;
 pub mod settings;
+pub mod verify;
 
 pub use compile::{Bytecode, ScriptError, compile};
+pub use run::run;
 pub use settings::{CompileSettings, SettingsError, extensions};
+pub use verify::Program;
