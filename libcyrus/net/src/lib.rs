@@ -9,6 +9,7 @@ pub mod local;
 pub mod notify;
 pub mod prot;
 pub mod sasl;
+pub mod smtp;
 pub mod telemetry;
 pub mod tls;
 
