@@ -47,6 +47,7 @@ const TOKENS: &[(&str, When)] = &[
     ("QUOTA", When::LoggedIn),                 // RFC 2087
     ("RIGHTS=kxten", When::LoggedIn),          // RFC 4314
     ("SAVEDATE", When::LoggedIn),              // RFC 8514
+    ("SEARCH=FUZZY", When::LoggedIn),          // RFC 6203
     ("SPECIAL-USE", When::LoggedIn),           // RFC 6154
     ("STATUS=SIZE", When::LoggedIn),           // RFC 8438
     ("UIDPLUS", When::LoggedIn),               // RFC 4315
@@ -57,6 +58,7 @@ const TOKENS: &[(&str, When)] = &[
     ("NO_ATOMIC_RENAME", When::LoggedIn),      // C's own: RENAME of a tree may stop half-way
     ("X-CREATEDMODSEQ", When::LoggedIn),       // C's own: STATUS and FETCH CREATEDMODSEQ
     ("XLIST", When::LoggedIn),                 // LIST with special uses before RFC 6154
+    ("XMOVE", When::LoggedIn),                 // C's own: MOVE before RFC 6851
 ];
 
 /// The capability list of this moment, without brackets or `* CAPABILITY`.

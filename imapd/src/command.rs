@@ -36,6 +36,9 @@ pub enum Command {
     Capability,
     Check,
     Close,
+    Compress {
+        algorithm: Vec<u8>,
+    },
     Copy {
         ids: Ids,
         mailbox: Vec<u8>,
@@ -154,6 +157,7 @@ pub enum Command {
     Subscribe {
         mailbox: Vec<u8>,
     },
+    Unauthenticate,
     Unselect,
     /// XMEID: what the client calls itself in event notifications.
     Xmeid {
@@ -586,6 +590,7 @@ pub static COMMANDS: &[Row] = {
         row("Capability", Any, Nothing, |l, _| parser::bare(l, Command::Capability)),
         row("Check", Selected, All, |l, _| parser::bare(l, Command::Check)),
         row("Close", Selected, Nothing, |l, _| parser::bare(l, Command::Close)),
+        row("Compress", Authenticated, Nothing, parser::auth::compress),
         row("Copy", Selected, All, parser::messages::copy),
         row("Create", Authenticated, Nothing, parser::mailbox::create),
         row("Delete", Authenticated, Nothing, parser::mailbox::delete),
@@ -624,10 +629,12 @@ pub static COMMANDS: &[Row] = {
         row("Status", Authenticated, Nothing, parser::status::parse),
         row("Store", Selected, NoExpunge, parser::store::parse),
         row("Subscribe", Authenticated, Nothing, parser::mailbox::subscribe),
+        row("Unauthenticate", Authenticated, Nothing, |l, _| parser::bare(l, Command::Unauthenticate)),
         row("Unselect", Selected, Nothing, |l, _| parser::bare(l, Command::Unselect)),
         row("Unsubscribe", Authenticated, Nothing, parser::mailbox::unsubscribe),
         row("Xlist", Authenticated, Nothing, parser::list::xlist),
         row("Xmeid", Authenticated, Nothing, parser::auth::xmeid),
+        row("Xmove", Selected, All, parser::messages::move_),
     ]
 };
 
@@ -642,6 +649,7 @@ pub static UID_COMMANDS: &[Row] = {
         row("Move", Selected, All, parser::messages::uid_move),
         row("Search", Selected, All, parser::search::parse_uid),
         row("Store", Selected, All, parser::store::parse_uid),
+        row("Xmove", Selected, All, parser::messages::uid_move),
     ]
 };
 

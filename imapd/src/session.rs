@@ -84,6 +84,8 @@ pub struct Session<'p> {
     pub ssf: u32,
     /// Whether an ID came already.
     pub has_id: bool,
+    /// COMPRESS is in force.
+    pub is_compressed: bool,
     /// Told with the next command (option `plaintextloginalert`).
     pub alert: Option<String>,
     /// libsasl may still be loaded though nothing needs it.
@@ -160,6 +162,7 @@ impl<'p> Session<'p> {
             magicplus: None,
             ssf: 0,
             has_id: false,
+            is_compressed: false,
             alert: None,
             sasl_may_go: true,
             cleanups: Vec::new(),

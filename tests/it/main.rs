@@ -3,6 +3,7 @@
 
 mod conversations;
 mod corpus;
+mod compress;
 mod crash;
 mod cyradm;
 mod dialogues;

@@ -169,7 +169,6 @@ pub const LACKING: &[&str] = &[
     "ESORT",
     "MAILBOX-REFERRALS",
     "QRESYNC",
-    "SEARCH=FUZZY",
     "SORT",
     "SORT=DISPLAY",
     "THREAD=ORDEREDSUBJECT",
@@ -184,9 +183,6 @@ pub const LACKING: &[&str] = &[
     "XCONVERSATIONS",
     "X-REPLICATION",
     "X-SIEVE-MAILBOX",
-    "XMOVE",
-    "COMPRESS=DEFLATE",
-    "UNAUTHENTICATE",
 ];
 
 /// Lines of SELECT that announce such extensions.

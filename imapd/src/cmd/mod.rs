@@ -7,6 +7,7 @@ pub mod acl;
 pub mod append;
 pub mod authenticate;
 pub mod close;
+pub mod compress;
 pub mod copy;
 pub mod create;
 pub mod delete;
@@ -30,6 +31,7 @@ pub mod starttls;
 pub mod status;
 pub mod store;
 pub mod subscribe;
+pub mod unauthenticate;
 
 use crate::command::{Command, Ids, Range};
 use crate::host::ProcessHost;
@@ -52,6 +54,7 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Capability => Ok(noop::capability(session)),
         Command::Check | Command::Noop => Ok(noop::noop(session)),
         Command::Close => Ok(close::close(session)),
+        Command::Compress { algorithm } => compress::compress(session, tag, &algorithm),
         Command::Copy { ids, mailbox } => Ok(copy::copy(session, &ids, &mailbox)),
         Command::Create { mailbox, options } => Ok(create::create(session, tag, &mailbox, &options)),
         Command::Delete { mailbox } => Ok(delete::delete(session, &mailbox)),
@@ -99,6 +102,7 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Status { mailbox, items } => Ok(status::status(session, &mailbox, &items)),
         Command::Store { ids, request } => Ok(store::store(session, &ids, &request)),
         Command::Subscribe { mailbox } => Ok(subscribe::subscribe(session, &mailbox)),
+        Command::Unauthenticate => unauthenticate::unauthenticate(session, tag),
         Command::Unselect => Ok(close::unselect(session)),
         Command::Xmeid { id } => {
             session.imapd.catalog.set_event_client(&id);

@@ -114,8 +114,14 @@ pub fn add_capabilities(session: &mut Session<'_>, tokens: &mut Vec<String>) {
     }
 }
 
-/// `X-QUOTA=` resources, IDLE and APPENDLIMIT, the end of the list.
+/// UNAUTHENTICATE, COMPRESS=DEFLATE, `X-QUOTA=` resources, IDLE and APPENDLIMIT, the end of the list.
 pub fn add_limits(session: &Session<'_>, tokens: &mut Vec<String>) {
+    if session.user.as_ref().is_some_and(|user| user.auth.is_admin()) {
+        tokens.push("UNAUTHENTICATE".to_owned());
+    }
+    if !session.is_compressed {
+        tokens.push("COMPRESS=DEFLATE".to_owned());
+    }
     let resources = ["STORAGE", "MESSAGE", "X-ANNOTATION-STORAGE", "X-NUM-FOLDERS"];
     tokens.extend(resources.iter().map(|name| format!("X-QUOTA={name}")));
     if session.imapd.idle.is_some() {

@@ -126,3 +126,13 @@ fn id_pair(lexer: &mut Lexer<'_>) -> Result<(Vec<u8>, Option<Vec<u8>>), Bad> {
     }
     Ok((name, value))
 }
+/// `COMPRESS algorithm` (RFC 4978)
+///
+/// # Errors
+/// A missing or extra argument.
+pub fn compress(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
+    lexer.space()?;
+    let algorithm = lexer.word()?;
+    lexer.end()?;
+    Ok(Command::Compress { algorithm })
+}

@@ -4,6 +4,7 @@
 //! `telemetry` copies it to a file; `local` pokes idled and notifyd.
 #![forbid(unsafe_code)]
 
+pub mod deflate;
 pub mod error;
 pub mod local;
 pub mod notify;

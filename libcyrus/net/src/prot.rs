@@ -395,6 +395,12 @@ impl Stream {
         decoded
     }
 
+    /// Whether there are layers above TLS.
+    #[must_use]
+    pub fn has_layers(&self) -> bool {
+        !self.layers.is_empty()
+    }
+
     /// Takes the layer away that was put last (UNAUTHENTICATE); what was written before is flushed
     /// through it. Octets that came through it already stay.
     ///
