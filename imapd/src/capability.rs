@@ -35,6 +35,7 @@ const TOKENS: &[(&str, When)] = &[
     ("CONDSTORE", When::LoggedIn),             // RFC 7162
     ("CREATE-SPECIAL-USE", When::LoggedIn),    // RFC 6154
     ("ESEARCH", When::LoggedIn),               // RFC 4731
+    ("ESORT", When::LoggedIn),                 // RFC 5267
     ("LIST-EXTENDED", When::LoggedIn),         // RFC 5258
     ("LIST-MYRIGHTS", When::LoggedIn),         // RFC 8440
     ("LIST-STATUS", When::LoggedIn),           // RFC 5819
@@ -48,14 +49,21 @@ const TOKENS: &[(&str, When)] = &[
     ("RIGHTS=kxten", When::LoggedIn),          // RFC 4314
     ("SAVEDATE", When::LoggedIn),              // RFC 8514
     ("SEARCH=FUZZY", When::LoggedIn),          // RFC 6203
+    ("SORT", When::LoggedIn),                  // RFC 5256
+    ("SORT=DISPLAY", When::LoggedIn),          // RFC 5957
     ("SPECIAL-USE", When::LoggedIn),           // RFC 6154
     ("STATUS=SIZE", When::LoggedIn),           // RFC 8438
+    ("THREAD=ORDEREDSUBJECT", When::LoggedIn), // RFC 5256
+    ("THREAD=REFERENCES", When::LoggedIn),     // RFC 5256
     ("UIDPLUS", When::LoggedIn),               // RFC 4315
     ("UNSELECT", When::LoggedIn),              // RFC 3691
     ("WITHIN", When::LoggedIn),                // RFC 5032
     ("ANNOTATEMORE", When::Legacy),            // the drafts before RFC 5464
     ("DIGEST=SHA1", When::LoggedIn),           // C's own: FETCH DIGEST.SHA1
     ("NO_ATOMIC_RENAME", When::LoggedIn),      // C's own: RENAME of a tree may stop half-way
+    ("SORT=MODSEQ", When::LoggedIn),           // C's own
+    ("SORT=UID", When::LoggedIn),              // C's own
+    ("THREAD=REFS", When::LoggedIn),           // draft-ietf-morg-inthread
     ("X-CREATEDMODSEQ", When::LoggedIn),       // C's own: STATUS and FETCH CREATEDMODSEQ
     ("XLIST", When::LoggedIn),                 // LIST with special uses before RFC 6154
     ("XMOVE", When::LoggedIn),                 // C's own: MOVE before RFC 6851

@@ -145,6 +145,11 @@ pub enum Command {
         root: Vec<u8>,
         limits: Vec<(Vec<u8>, i64)>,
     },
+    Sort {
+        by: Numbering,
+        criteria: Vec<SortCriterion>,
+        program: SearchProgram,
+    },
     StartTls,
     Status {
         mailbox: Vec<u8>,
@@ -156,6 +161,11 @@ pub enum Command {
     },
     Subscribe {
         mailbox: Vec<u8>,
+    },
+    Thread {
+        by: Numbering,
+        algorithm: ThreadAlgorithm,
+        program: SearchProgram,
     },
     Unauthenticate,
     Unselect,
@@ -463,6 +473,46 @@ pub struct SearchProgram {
     pub keys: Vec<SearchKey>,
 }
 
+/// One criterion of SORT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SortCriterion {
+    /// By what.
+    pub key: SortKey,
+    /// REVERSE stands before it.
+    pub reverse: bool,
+}
+
+/// What SORT compares by (RFC 5256 3, RFC 5957, and C's own).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the sort keys by name")]
+pub enum SortKey {
+    Annotation { entry: Vec<u8>, is_shared: bool },
+    Arrival,
+    Cc,
+    Date,
+    DisplayFrom,
+    DisplayTo,
+    Folder,
+    From,
+    HasFlag(Vec<u8>),
+    ModSeq,
+    Relevancy,
+    Size,
+    SpamScore,
+    Subject,
+    To,
+    Uid,
+}
+
+/// How THREAD gathers messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the algorithms by name")]
+pub enum ThreadAlgorithm {
+    OrderedSubject,
+    References,
+    Refs,
+}
+
 /// A text field that SEARCH looks into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the search keys of RFC 3501 6.4.4 by name")]
@@ -625,10 +675,12 @@ pub static COMMANDS: &[Row] = {
         row("Setannotation", Authenticated, Nothing, parser::annotate::set),
         row("Setmetadata", Authenticated, Nothing, parser::metadata::set),
         row("Setquota", Authenticated, Nothing, parser::quota::set),
+        row("Sort", Selected, All, parser::sort::sort),
         row("Starttls", Any, Nothing, |l, _| parser::bare(l, Command::StartTls)),
         row("Status", Authenticated, Nothing, parser::status::parse),
         row("Store", Selected, NoExpunge, parser::store::parse),
         row("Subscribe", Authenticated, Nothing, parser::mailbox::subscribe),
+        row("Thread", Selected, All, parser::sort::thread),
         row("Unauthenticate", Authenticated, Nothing, |l, _| parser::bare(l, Command::Unauthenticate)),
         row("Unselect", Selected, Nothing, |l, _| parser::bare(l, Command::Unselect)),
         row("Unsubscribe", Authenticated, Nothing, parser::mailbox::unsubscribe),
@@ -648,7 +700,9 @@ pub static UID_COMMANDS: &[Row] = {
         row("Fetch", Selected, All, parser::fetch::parse_uid),
         row("Move", Selected, All, parser::messages::uid_move),
         row("Search", Selected, All, parser::search::parse_uid),
+        row("Sort", Selected, All, parser::sort::uid_sort),
         row("Store", Selected, All, parser::store::parse_uid),
+        row("Thread", Selected, All, parser::sort::uid_thread),
         row("Xmove", Selected, All, parser::messages::uid_move),
     ]
 };

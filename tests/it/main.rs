@@ -1,9 +1,9 @@
 //! One binary of all integration tests, a module per area.
 #![forbid(unsafe_code)]
 
+mod compress;
 mod conversations;
 mod corpus;
-mod compress;
 mod crash;
 mod cyradm;
 mod dialogues;

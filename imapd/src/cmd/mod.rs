@@ -27,6 +27,7 @@ pub mod reconstruct;
 pub mod rename;
 pub mod search;
 pub mod select;
+pub mod sort;
 pub mod starttls;
 pub mod status;
 pub mod store;
@@ -98,10 +99,12 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         }
         Command::SetMetadata { mailbox, entries } => Ok(metadata::set(session, &mailbox, &entries)),
         Command::SetQuota { root, limits } => Ok(quota::set(session, tag, &root, &limits)),
+        Command::Sort { by, criteria, program } => Ok(sort::sort(session, tag, by, &criteria, &program)),
         Command::StartTls => starttls::starttls(session, tag),
         Command::Status { mailbox, items } => Ok(status::status(session, &mailbox, &items)),
         Command::Store { ids, request } => Ok(store::store(session, &ids, &request)),
         Command::Subscribe { mailbox } => Ok(subscribe::subscribe(session, &mailbox)),
+        Command::Thread { by, algorithm, program } => Ok(sort::thread(session, by, algorithm, &program)),
         Command::Unauthenticate => unauthenticate::unauthenticate(session, tag),
         Command::Unselect => Ok(close::unselect(session)),
         Command::Xmeid { id } => {

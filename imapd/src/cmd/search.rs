@@ -11,23 +11,62 @@ use libcyrus::mime::charset::{Charset, SearchFlags, Space};
 use libcyrus::service::signals;
 use libcyrus::store::Result;
 use libcyrus::util::ids::{ModSeq, MsgNo, UnixTime};
-use libcyrus::util::seqset::SeqSet;
 
 /// So many records are read under one index lock.
 const BATCH: usize = 1024;
 
 /// A message found.
-struct Hit {
-    number: u32,
-    modseq: ModSeq,
+pub(super) struct Hit {
+    /// Its message number.
+    pub msgno: MsgNo,
+    /// How the answer names it.
+    pub number: u32,
+    /// Its mod-sequence.
+    pub modseq: ModSeq,
+}
+
+/// What was found.
+pub(super) struct Hits {
+    /// In the order of the mailbox.
+    pub messages: Vec<Hit>,
+    /// Whether a key asked for mod-sequences.
+    pub asks_modseq: bool,
 }
 
 /// Answers a SEARCH.
 pub fn search(session: &mut Session<'_>, tag: &[u8], by: Numbering, program: &SearchProgram) -> Flow {
     let started = std::time::Instant::now();
+    let found = match find(session, by, program) {
+        Ok(found) => found,
+        Err(flow) => return flow,
+    };
+    let line = match &program.returns {
+        None => plain("SEARCH", &found),
+        Some(returns) => extended(&found, *returns, by, tag),
+    };
+    session.stream.write(&line);
+    finish(found.messages.len(), started)
+}
+
+/// The tagged answer of SEARCH, SORT and THREAD.
+pub(super) fn finish(count: usize, started: std::time::Instant) -> Flow {
+    if signals::take_cancelled() {
+        return Answer::no("Command cancelled by user").into();
+    }
+    let took = started.elapsed();
+    Answer::ok(format!("Completed ({count} msgs in {}.{:03} secs)", took.as_secs(), took.subsec_millis()))
+        .into()
+}
+
+/// The messages that a program finds in the selected mailbox; changes of the mailbox are told before.
+pub(super) fn find(
+    session: &mut Session<'_>,
+    by: Numbering,
+    program: &SearchProgram,
+) -> std::result::Result<Hits, Flow> {
     let name = program.charset.as_deref().unwrap_or(b"US-ASCII");
     let Some(charset) = Charset::lookup(name) else {
-        return Answer::bad("Unrecognized character set").into();
+        return Err(Answer::bad("Unrecognized character set").into());
     };
     super::noop::refresh(session);
     response::changes(session, false);
@@ -38,28 +77,17 @@ pub fn search(session: &mut Session<'_>, tag: &[u8], by: Numbering, program: &Se
         let ground = Ground { view: &selected.view, charset, flags, now, definitions: &definitions };
         let key = Key::And(program.keys.iter().map(|key| ground.key(key)).collect());
         let asks_modseq = key.asks_modseq();
-        hits(&mut selected.view, &key, by, flags, host.userid).map(|hits| (hits, asks_modseq))
+        hits(&mut selected.view, &key, by, flags, host.userid).map(|messages| Hits { messages, asks_modseq })
     });
-    let (hits, asks_modseq) = match found {
+    let found = match found {
         Some(Ok(found)) => found,
-        Some(Err(error)) => return super::failed(session, error),
-        None => return Answer::no("Mailbox does not exist").into(),
+        Some(Err(error)) => return Err(super::failed(session, error)),
+        None => return Err(Answer::no("Mailbox does not exist").into()),
     };
-    if asks_modseq {
+    if found.asks_modseq {
         session.enabled.condstore = true;
     }
-    let line = match &program.returns {
-        None => plain(&hits, asks_modseq),
-        Some(returns) => extended(&hits, asks_modseq, *returns, by, tag),
-    };
-    session.stream.write(&line);
-    if signals::take_cancelled() {
-        return Answer::no("Command cancelled by user").into();
-    }
-    let took = started.elapsed();
-    let count = hits.len();
-    Answer::ok(format!("Completed ({count} msgs in {}.{:03} secs)", took.as_secs(), took.subsec_millis()))
-        .into()
+    Ok(found)
 }
 
 /// How text is levelled before it is compared.
@@ -129,26 +157,29 @@ fn hit(msgno: MsgNo, row: &libcyrus::imap::view::Row, by: Numbering) -> Hit {
         Numbering::Seq => msgno.0,
         Numbering::Uid => row.uid.0,
     };
-    Hit { number, modseq: row.modseq }
+    Hit { msgno, number, modseq: row.modseq }
 }
 
 fn highest(hits: &[Hit]) -> ModSeq {
     hits.iter().map(|hit| hit.modseq).max().unwrap_or_default()
 }
 
-fn plain(hits: &[Hit], asks_modseq: bool) -> Vec<u8> {
-    let mut line = b"* SEARCH".to_vec();
-    for hit in hits {
+/// `* SEARCH 1 2`, `* SORT 2 1`
+pub(super) fn plain(response: &str, found: &Hits) -> Vec<u8> {
+    let mut line = format!("* {response}").into_bytes();
+    for hit in &found.messages {
         response::put(&mut line, format_args!(" {}", hit.number));
     }
-    if asks_modseq && !hits.is_empty() {
-        response::put(&mut line, format_args!(" (MODSEQ {})", highest(hits)));
+    if found.asks_modseq && !found.messages.is_empty() {
+        response::put(&mut line, format_args!(" (MODSEQ {})", highest(&found.messages)));
     }
     line.extend_from_slice(b"\r\n");
     line
 }
 
-fn extended(hits: &[Hit], asks_modseq: bool, returns: SearchReturn, by: Numbering, tag: &[u8]) -> Vec<u8> {
+/// `* ESEARCH ...`
+pub(super) fn extended(found: &Hits, returns: SearchReturn, by: Numbering, tag: &[u8]) -> Vec<u8> {
+    let hits = &found.messages;
     let mut line = [b"* ESEARCH (TAG \"", tag, b"\")"].concat();
     if by == Numbering::Uid {
         line.extend_from_slice(b" UID");
@@ -156,7 +187,9 @@ fn extended(hits: &[Hit], asks_modseq: bool, returns: SearchReturn, by: Numberin
     if returns.count {
         response::put(&mut line, format_args!(" COUNT {}", hits.len()));
     }
-    if let (Some(first), Some(last)) = (hits.first(), hits.last()) {
+    let first = hits.iter().min_by_key(|hit| hit.number);
+    let last = hits.iter().max_by_key(|hit| hit.number);
+    if let (Some(first), Some(last)) = (first, last) {
         if returns.min {
             response::put(&mut line, format_args!(" MIN {}", first.number));
         }
@@ -164,10 +197,9 @@ fn extended(hits: &[Hit], asks_modseq: bool, returns: SearchReturn, by: Numberin
             response::put(&mut line, format_args!(" MAX {}", last.number));
         }
         if returns.all {
-            let set = SeqSet::from_sorted(hits.iter().map(|hit| hit.number));
-            response::put(&mut line, format_args!(" ALL {set}"));
+            response::put(&mut line, format_args!(" ALL {}", ranges(hits)));
         }
-        if asks_modseq {
+        if found.asks_modseq {
             // Only what is returned counts (RFC 7162 3.1.10).
             let modseq = match (returns.min, returns.max, returns.all || returns.count) {
                 (true, false, false) => first.modseq,
@@ -180,4 +212,20 @@ fn extended(hits: &[Hit], asks_modseq: bool, returns: SearchReturn, by: Numberin
     }
     line.extend_from_slice(b"\r\n");
     line
+}
+
+/// The numbers in their order, neighbours that ascend as ranges.
+fn ranges(hits: &[Hit]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for hit in hits {
+        match ranges.last_mut() {
+            Some((_, end)) if end.checked_add(1) == Some(hit.number) => *end = hit.number,
+            _ => ranges.push((hit.number, hit.number)),
+        }
+    }
+    let texts = ranges.iter().map(|(start, end)| match start == end {
+        true => start.to_string(),
+        false => format!("{start}:{end}"),
+    });
+    texts.collect::<Vec<_>>().join(",")
 }

@@ -15,6 +15,7 @@ pub mod messages;
 pub mod metadata;
 pub mod quota;
 pub mod search;
+pub mod sort;
 pub mod status;
 pub mod store;
 

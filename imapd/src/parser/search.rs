@@ -27,9 +27,27 @@ pub fn parse_uid(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
 }
 
 fn program(lexer: &mut Lexer<'_>) -> Result<SearchProgram, Bad> {
-    let mut program = SearchProgram { returns: None, charset: None, keys: Vec::new() };
     lexer.space()?;
-    let (mut may_return, mut may_charset) = (true, true);
+    let program = SearchProgram { returns: None, charset: None, keys: Vec::new() };
+    keys(lexer, program, true, "Search")
+}
+
+/// `charset keys`, as SORT and THREAD have them behind their own arguments.
+pub(super) fn sorted_program(lexer: &mut Lexer<'_>, name: &str) -> Result<SearchProgram, Bad> {
+    let charset = lexer.astring()?;
+    if charset.is_none() || !lexer.eat(b' ')? {
+        return Err(Bad::text("Missing charset"));
+    }
+    keys(lexer, SearchProgram { returns: None, charset, keys: Vec::new() }, false, name)
+}
+
+fn keys(
+    lexer: &mut Lexer<'_>,
+    mut program: SearchProgram,
+    is_search: bool,
+    name: &str,
+) -> Result<SearchProgram, Bad> {
+    let (mut may_return, mut may_charset) = (is_search, is_search);
     loop {
         let mut word = lexer.word()?;
         word.make_ascii_lowercase();
@@ -58,13 +76,13 @@ fn program(lexer: &mut Lexer<'_>) -> Result<SearchProgram, Bad> {
         }
     }
     lexer.end().map_err(|bad| match bad {
-        Bad::Extra => Bad::text("Unexpected extra arguments to Search"),
+        Bad::Extra => Bad::text(format!("Unexpected extra arguments to {name}")),
         other => other,
     })?;
     Ok(program)
 }
 
-fn return_options(lexer: &mut Lexer<'_>) -> Result<SearchReturn, Bad> {
+pub(super) fn return_options(lexer: &mut Lexer<'_>) -> Result<SearchReturn, Bad> {
     let mut options = SearchReturn::default();
     if !lexer.eat(b' ')? || !lexer.eat(b'(')? {
         return Err(Bad::text("Missing return options in Search"));
