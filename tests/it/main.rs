@@ -15,3 +15,4 @@ mod lmtp;
 mod notifyd;
 mod tidy;
 mod timsieved;
+mod tools;

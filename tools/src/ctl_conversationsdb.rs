@@ -9,11 +9,12 @@ use libcyrus::base::start::Need;
 use libcyrus::store::conversations::{Conversations, Difference, Recount};
 use libcyrus::store::lock::{Mode, UserLock, Wait};
 use libcyrus::store::mailbox::{InternalFlags, Mailbox, Touch};
-use libcyrus::store::mboxlist::{MbEntry, MbKind};
+use libcyrus::store::mboxlist::{MbEntry, MbKind, Show};
 use libcyrus::store::{Error, Result};
 use libcyrus::util::ids::RecNo;
 use libcyrus::util::mboxname::MboxName;
 use std::io::{BufRead, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// What to do with the conversations of a user.
@@ -67,7 +68,7 @@ pub fn run(call: &Call) -> i32 {
     // As in C, the user given with -r is no prefix: all users are meant.
     let users = match (recursive, user) {
         (false, Some(user)) => vec![user],
-        _ => match run.context.catalog.all_users() {
+        _ => match run.users() {
             Ok(users) => users,
             Err(error) => return io::failed(&error),
         },
@@ -102,6 +103,18 @@ fn complain(text: std::fmt::Arguments<'_>) {
 }
 
 impl Run {
+    /// The owner of every mailbox, one after the other; owners of deleted ones are among them.
+    /// C: mboxlist_alluser()
+    fn users(&self) -> Result<Vec<Vec<u8>>> {
+        let mut users: Vec<Vec<u8>> = Vec::new();
+        self.context.catalog.each_entry(b"", Show::Living, |entry| {
+            let owner = entry.name.parts(self.context.catalog.rules()).userid();
+            users.extend(owner.filter(|owner| users.last() != Some(owner)));
+            ControlFlow::Continue(())
+        })?;
+        Ok(users)
+    }
+
     fn user(&self, task: Task, user: &[u8]) -> Result<()> {
         let inbox = MboxName::user_inbox(user, self.context.catalog.rules());
         let lock = self.context.store.lock_owner(Some(user), Mode::Exclusive)?;

@@ -16,7 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 const USAGE: &str = "\
- [options] mailbox...
+[options] mailbox...
 
 Options:
     -C alt_config       # alternate config file
@@ -31,7 +31,7 @@ const CONFIG_FILE: &str = "/etc/imapd.conf";
 pub fn run(call: &Call) -> i32 {
     let spec = Spec { short: "C:v", long: &[] };
     let prog = Path::new(&call.prog).file_name().unwrap_or(&call.prog).to_string_lossy().into_owned();
-    let usage = format!("Usage:\n    {prog}{USAGE}");
+    let usage = format!("Usage:\n    {prog} {USAGE}");
     let args = match Args::parse(&call.prog, &call.args, &spec) {
         Ok(args) => args,
         Err(complaint) => return io::usage(&complaint, &usage, EX_USAGE),

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 const USAGE: &str = "\
- [-C altconfig] [-{type}] value
+[-C altconfig] [-{type}] value
 
 
 types:
@@ -29,7 +29,7 @@ You may omit the type flag and just specify a complete log line
 /// Runs the tool.
 pub fn run(call: &Call) -> i32 {
     let spec = Spec { short: "C:uUvmMacqnsb", long: &[] };
-    let usage = format!("Usage: {}{USAGE}", call.prog.to_string_lossy());
+    let usage = format!("Usage: {} {USAGE}", call.prog.to_string_lossy());
     // An option that does not exist is told, and ignored.
     let (args, complaints) = Args::parse_lenient(&call.prog, &call.args, &spec);
     for complaint in &complaints {

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 const USAGE: &str = "\
- [OPTIONS] {mailboxes}
+[OPTIONS] {mailboxes}
 Dumps out a basic copy of mailbox data to stdout.
 
 -C <config-file>         use <config-file> instead of config from imapd.conf
@@ -35,7 +35,7 @@ const FLAGS: [(&str, SystemFlags); 4] = [
 pub fn run(call: &Call) -> i32 {
     let spec = Spec { short: "vC:", long: &[] };
     let prog = Path::new(&call.prog).file_name().unwrap_or(&call.prog).to_string_lossy().into_owned();
-    let usage = format!("Usage: {prog}{USAGE}");
+    let usage = format!("Usage: {prog} {USAGE}");
     let args = match Args::parse(&call.prog, &call.args, &spec) {
         Ok(args) => args,
         Err(complaint) => return io::usage(&complaint, &usage, EX_USAGE),

@@ -22,7 +22,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 const USAGE: &str = "\
- [OPTIONS]
+[OPTIONS]
 A tool to relocate mailbox trees by their ids.
 
 -C <config-file>   use <config-file> instead of config from imapd.conf
@@ -47,7 +47,7 @@ pub fn run(call: &Call) -> i32 {
     let prog = Path::new(&call.prog).file_name().unwrap_or(&call.prog).to_string_lossy().into_owned();
     let args = match Args::parse(&call.prog, &call.args, &spec) {
         Ok(args) => args,
-        Err(complaint) => return io::usage(&complaint, &format!("Usage: {prog}{USAGE}"), EX_USAGE),
+        Err(complaint) => return io::usage(&complaint, &format!("Usage: {prog} {USAGE}"), EX_USAGE),
     };
     let context = match Context::open(args.value('C').map(Path::new), "relocate_by_id", Need::Partitions) {
         Ok(context) => context,
@@ -251,10 +251,15 @@ impl Run {
     }
 }
 
-/// Every directory of a mailbox once, and where it goes.
+/// Every directory of a mailbox once, and where it goes; then the files that do not go with one of
+/// them. A file whose directory went before is not there any more when its turn comes.
 fn directories(old: &Location, new: &Location) -> Vec<(PathBuf, PathBuf)> {
     let parent = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut moves = vec![(old.data.clone(), new.data.clone()), (old.archive.clone(), new.archive.clone())];
+    let mut moves = vec![
+        (old.data.clone(), new.data.clone()),
+        (old.archive.clone(), new.archive.clone()),
+        (parent(&old.header), parent(&new.header)),
+    ];
     for (from, to) in [
         (&old.header, &new.header),
         (&old.index, &new.index),
@@ -262,7 +267,7 @@ fn directories(old: &Location, new: &Location) -> Vec<(PathBuf, PathBuf)> {
         (&old.annotations, &new.annotations),
         (&old.archive_cache, &new.archive_cache),
     ] {
-        moves.push((parent(from), parent(to)));
+        moves.push((from.clone(), to.clone()));
     }
     let mut seen: Vec<PathBuf> = Vec::new();
     moves.retain(|(from, _)| {
@@ -287,6 +292,10 @@ mod tests {
         old.header = PathBuf::from("/meta/a/cyrus.header");
         let moves = directories(&old, &location("/new"));
         let from: Vec<_> = moves.iter().map(|(from, _)| from.display().to_string()).collect();
-        assert_eq!(from, ["/old/a", "/meta/a"]);
+        assert_eq!(
+            from.get(..3),
+            Some(["/old/a", "/meta/a", "/meta/a/cyrus.header"].map(String::from).as_slice())
+        );
+        assert_eq!(from.iter().collect::<std::collections::BTreeSet<_>>().len(), from.len());
     }
 }

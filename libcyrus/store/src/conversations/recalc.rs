@@ -127,7 +127,7 @@ impl Conversations {
         Ok(())
     }
 
-    /// What differs from a database that was counted anew. Modseqs may be higher here, because
+    /// What differs from a database that was counted anew. Subjects are not counted; modseqs may be higher here, because
     /// messages are gone that had them, and senders may have been seen later. What the order of the
     /// changes decided is no difference: how a sender is spelled, which copy's date a message has,
     /// and how many messages of a folder are unseen, which is not always written.
@@ -206,6 +206,7 @@ impl Conversation {
     /// Takes over what cannot be counted from the messages that are left.
     fn take_memories_of(&mut self, old: &Self, utf8: bool) {
         self.modseq = self.modseq.max(old.modseq);
+        self.subject.clone_from(&old.subject);
         for folder in &old.folders {
             let mine = self.folder(folder.number);
             mine.modseq = mine.modseq.max(folder.modseq);

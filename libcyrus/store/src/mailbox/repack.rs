@@ -7,14 +7,16 @@
 use super::cache::CacheWriter;
 use super::expunge::{clean_files, needs_cleanup};
 use super::index::upgrade::Upgrade;
-use super::index::{InternalFlags, MailboxOptions, Version};
+use super::index::{IndexHeader, InternalFlags, MailboxOptions, Record, SystemFlags, Version};
 use super::location::Location;
 use super::open::Mailbox;
 use crate::append::ParsedMessage;
 use crate::counters::Scope;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock};
+use crate::seen::SeenData;
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UnixTime};
+use cyrus_util::seqset::MergingSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,8 +28,7 @@ impl Mailbox {
     /// C: `mailbox_index_repack()`, `mailbox_setversion()`
     ///
     /// # Errors
-    /// `Locked` without the exclusive name lock, `NotSupported` for a version change that needs
-    /// the seen database, `Corrupt`, `Io`.
+    /// `Locked` without the exclusive name lock, `Corrupt`, `Io`.
     pub fn repack(&mut self, user: &UserLock, version: Option<Version>) -> Result<()> {
         if self.name_lock.as_ref().is_none_or(|lock| lock.mode() != Mode::Exclusive) {
             return Err(Error::Locked);
@@ -79,7 +80,7 @@ impl Mailbox {
             guard.recalculate(None)?;
         }
         let expected = (guard.header().synccrc_basic, guard.header().synccrc_annot);
-        let mut upgrade = Upgrade::plan(old_version, version)?;
+        let mut upgrade = Upgrade::plan(old_version, version);
         let annotations = if upgrade.is_needed() {
             guard.mailbox().all_annotations()?
         } else {
@@ -96,6 +97,12 @@ impl Mailbox {
         header.leaked_cache_records = 0;
         header.options.set(MailboxOptions::NEEDS_REPACK, false);
         header.options.set(MailboxOptions::NEEDS_UNLINK, false);
+
+        let mut seen = SeenMove::plan(guard.mailbox(), &upgrade)?;
+        if let Some(seen) = seen.as_ref().filter(|seen| seen.rises) {
+            header.recentuid = seen.data.lastuid;
+            header.recenttime = UnixTime(seen.data.lastchange);
+        }
 
         let index = disk.create(new_index)?;
         let mut main: Option<CacheWriter> = None;
@@ -119,12 +126,20 @@ impl Mailbox {
             }
             let of_message = annotations.get(&record.uid).map(Vec::as_slice).unwrap_or_default();
             upgrade.apply(&mut record, of_message);
+            if let Some(seen) = &mut seen {
+                seen.apply(&mut record);
+            } else if upgrade.rises_over(12) || upgrade.falls_below(12) {
+                record.system_flags = record.system_flags.without(SystemFlags::SEEN);
+            }
             let stale = (version.minor() >= 15 && record.cache_version < CACHE_VERSION_FOR_15)
-                || (version.minor() >= 12 && old_version.minor() < 12);
-            let cache = if stale {
-                let message = guard.mailbox().message(&record)?;
+                // Without a checksum nobody knows whether the cache is right.
+                || old_version.minor() < 12;
+            let cache = if !stale {
+                guard.mailbox_mut().cache_bytes(&record)?.into_owned()
+            } else if let Ok(message) = guard.mailbox().message(&record) {
                 let parsed = ParsedMessage::parse(&message, store.settings());
                 record.gmtime = if parsed.gmtime.0 == 0 { record.internaldate } else { parsed.gmtime };
+                record.sentdate = parsed.sentdate;
                 record.header_size = parsed.header_size;
                 record.cache_version = parsed.cache_version;
                 if record.guid.is_null() {
@@ -132,7 +147,15 @@ impl Mailbox {
                 }
                 parsed.cache
             } else {
-                guard.mailbox_mut().cache_bytes(&record)?.into_owned()
+                log::error!(
+                    target: "syslog",
+                    "IOERROR: FATAL - failed to parse file, expunging: mailbox=<{}> record=<{}>",
+                    guard.mailbox().location().name,
+                    record.uid
+                );
+                record.internal_flags =
+                    record.internal_flags.with(InternalFlags::EXPUNGED).with(InternalFlags::UNLINKED);
+                Vec::new()
             };
             let archived = record.internal_flags.has(InternalFlags::ARCHIVED)
                 && guard.mailbox().location().has_archive_cache();
@@ -141,8 +164,12 @@ impl Mailbox {
                 Some(writer) => writer,
                 None => slot.insert(CacheWriter::create(disk, path.to_path_buf(), header.generation_no)?),
             };
-            record.cache_offset = writer.append(disk, &cache)?;
-            record.cache_crc = crc32fast::hash(&cache);
+            if cache.is_empty() {
+                (record.cache_offset, record.cache_crc) = (0, 0);
+            } else {
+                record.cache_offset = writer.append(disk, &cache)?;
+                record.cache_crc = crc32fast::hash(&cache);
+            }
             let at = body.len();
             body.resize(at + layout.record_size, 0);
             record.encode_into(version, body.get_mut(at..).unwrap_or_default());
@@ -174,6 +201,9 @@ impl Mailbox {
         for writer in [&mut main, &mut archive].into_iter().flatten() {
             writer.commit(disk)?;
         }
+        if let Some(seen) = seen.filter(|seen| !seen.rises) {
+            seen.store(guard.mailbox(), &header)?;
+        }
         guard.mailbox().remove_annotations(&gone)?;
         upgrade.write_annotations(guard.mailbox())?;
         guard.abort();
@@ -183,4 +213,53 @@ impl Mailbox {
 
 fn replace_cache(disk: &super::disk::Disk, made: bool, new: &Path, path: &Path) -> Result<()> {
     if made { disk.rename(new, path) } else { disk.unlink(path).map(|_| ()) }
+}
+
+/// \Seen of the owner, or with SHAREDSEEN of all, on its way between the seen database and the
+/// index, which keeps it from version 12 on.
+struct SeenMove {
+    userid: Vec<u8>,
+    data: SeenData,
+    /// The UIDs that leave the index.
+    uids: MergingSet,
+    /// From the database into the index.
+    rises: bool,
+}
+
+impl SeenMove {
+    /// What is to be moved; nothing when 12 is not crossed, or when nobody's state is in the index.
+    fn plan(mailbox: &Mailbox, upgrade: &Upgrade) -> Result<Option<Self>> {
+        let rises = upgrade.rises_over(12);
+        if !rises && !upgrade.falls_below(12) {
+            return Ok(None);
+        }
+        let shared = mailbox.index_header().options.has(MailboxOptions::SHARED_SEEN);
+        let userid = if shared { Some(b"anyone".to_vec()) } else { mailbox.location().owner.clone() };
+        let (Some(userid), Some(catalog)) = (userid, mailbox.store().catalog()) else { return Ok(None) };
+        let data =
+            if rises { catalog.read_seen(&userid, &mailbox.header().uniqueid)? } else { SeenData::default() };
+        Ok(Some(Self { userid, data, uids: MergingSet::default(), rises }))
+    }
+
+    fn apply(&mut self, record: &mut Record) {
+        let was_seen = record.system_flags.has(SystemFlags::SEEN);
+        record.system_flags = record.system_flags.without(SystemFlags::SEEN);
+        if !self.rises {
+            self.uids.add(record.uid.0, was_seen);
+        } else if self.data.seenuids.contains(record.uid.0) {
+            record.system_flags = record.system_flags.with(SystemFlags::SEEN);
+        }
+    }
+
+    /// Writes the state that is not in the index any more.
+    fn store(self, mailbox: &Mailbox, header: &IndexHeader) -> Result<()> {
+        let Some(catalog) = mailbox.store().catalog() else { return Ok(()) };
+        let uniqueid = mailbox.header().uniqueid.clone();
+        catalog.update_seen(&self.userid, &uniqueid, |data| {
+            data.lastuid = header.last_uid;
+            data.seenuids = self.uids.finish();
+            data.lastread = UnixTime::now().0;
+            data.lastchange = header.last_appenddate.0;
+        })
+    }
 }

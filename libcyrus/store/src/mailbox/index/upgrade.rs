@@ -2,8 +2,8 @@
 //!
 //! Fields that came later were annotations before: conversation id (13), save date (15), modseq of
 //! creation (16). Going up moves the annotation into the field, going down writes it back. The
-//! annotation that moved into a field leaves a tombstone, as in C. Crossing 12 would also move the
-//! owner's \Seen between the index and the seen database, which `user` level code has to do.
+//! annotation that moved into a field leaves a tombstone, as in C. Crossing 12 also moves the
+//! owner's \Seen between the index and the seen database; the repack does that.
 
 use super::super::change::StoredAnnotation;
 use super::super::open::Mailbox;
@@ -12,7 +12,7 @@ use super::header::IndexHeader;
 use super::layout::Version;
 use super::record::{Record, SystemFlags};
 use super::{CRC_INIT_ANNOT, CRC_INIT_BASIC};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use cyrus_util::ids::{ModSeq, Uid, UnixTime};
 
 const THRID: &[u8] = b"/vendor/cmu/cyrus-imapd/thrid";
@@ -44,14 +44,8 @@ struct Counted {
 
 impl Upgrade {
     /// Plans going from one version to another.
-    ///
-    /// # Errors
-    /// `NotSupported` when 12 is crossed.
-    pub(crate) fn plan(from: Version, to: Version) -> Result<Self> {
-        if (from.minor() < 12) != (to.minor() < 12) {
-            return Err(Error::NotSupported);
-        }
-        Ok(Self { from: from.minor(), to: to.minor(), writes: Vec::new(), counted: Counted::default() })
+    pub(crate) fn plan(from: Version, to: Version) -> Self {
+        Self { from: from.minor(), to: to.minor(), writes: Vec::new(), counted: Counted::default() }
     }
 
     /// Whether anything changes.
@@ -59,11 +53,13 @@ impl Upgrade {
         self.from != self.to
     }
 
-    fn rises_over(&self, version: u32) -> bool {
+    /// Whether a version is newer than the old one, and not than the new one.
+    pub(crate) fn rises_over(&self, version: u32) -> bool {
         self.from < version && self.to >= version
     }
 
-    fn falls_below(&self, version: u32) -> bool {
+    /// Whether a version is newer than the new one, and not than the old one.
+    pub(crate) fn falls_below(&self, version: u32) -> bool {
         self.from >= version && self.to < version
     }
 
