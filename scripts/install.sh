@@ -25,6 +25,7 @@ if [ -x "$from/cyrus-tools" ]; then
     esac
   done
 fi
+install -m 644 conf/cyr_cd.sh "$lib/cyr_cd.sh"
 for page in docs/man/*.[1-8]; do
   if [ -f "$page" ]; then install -m 644 "$page" "$man/man${page##*.}/"; fi
 done

@@ -116,6 +116,12 @@ impl Catalog {
             return Some(known);
         }
         let uniqueid = new_uniqueid();
+        log::info!(
+            target: "syslog",
+            "mailbox header had no uniqueid, creating one: mboxname=<{}> newuniqueid=<{}>",
+            entry.name,
+            String::from_utf8_lossy(&uniqueid)
+        );
         guard.change_mailbox_header(|header| header.uniqueid.clone_from(&uniqueid)).ok()?;
         guard.commit().ok()?;
         Some(uniqueid)
