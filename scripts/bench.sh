@@ -2,6 +2,7 @@
 # bench.sh BUILDDIR: run the shared benchmark with our programs beside the oracle's.
 set -eu
 dir=$(cd "$1" && pwd)
+shift
 cd "$(dirname "$0")/.."
 bench=${CYRUS_SHARED:-../shared}/bench
 [ -x "$bench/compare" ] || { echo "bench: skipped: no $bench/compare" >&2; exit 1; }
