@@ -31,6 +31,8 @@ pub enum Op {
     Insert,
     /// See it in LIST, and that it exists.
     Lookup,
+    /// Take mail out of it by POP3 where the ACL does not count (`popuseacl: no`): the owner's business.
+    PickUp,
     /// Deliver mail to it.
     Post,
     /// SELECT, FETCH, SEARCH, STATUS, COPY from.
@@ -54,6 +56,8 @@ enum Beside {
     Nobody,
     /// Administrators always may.
     Admins,
+    /// The owner always may, and nobody else but by the ACL.
+    Owner,
     /// Administrators always may; the owner has the implicit rights.
     AdminsAndOwner,
 }
@@ -61,7 +65,7 @@ enum Beside {
 impl Op {
     /// The rights that are needed, all of them, and who needs none.
     fn needs(self) -> (Rights, Beside) {
-        use Beside::{Admins, AdminsAndOwner, Nobody};
+        use Beside::{Admins, AdminsAndOwner, Nobody, Owner};
         const SHARED: Rights = Rights::LOOKUP.with(Rights::READ).with(Rights::WRITE);
         match self {
             Self::Admin => (Rights::ADMIN, AdminsAndOwner),
@@ -75,6 +79,7 @@ impl Op {
             Self::Expunge => (Rights::EXPUNGE, Nobody),
             Self::Insert => (Rights::INSERT, Nobody),
             Self::Lookup => (Rights::LOOKUP, AdminsAndOwner),
+            Self::PickUp => (Rights::READ, Owner),
             Self::Post => (Rights::POST, Nobody),
             Self::Read => (Rights::READ, Nobody),
             Self::ReadAnnotations => (Rights::LOOKUP.with(Rights::READ), Admins),
@@ -138,12 +143,13 @@ pub enum Denied {
 pub fn authorize(state: &AuthState, op: Op, target: &Target<'_>) -> Result<Granted, Denied> {
     let plain = state.rights(target.acl);
     let (needed, beside) = op.needs();
-    let admin_may = state.is_admin() && beside != Beside::Nobody;
+    let admin_may = state.is_admin() && matches!(beside, Beside::Admins | Beside::AdminsAndOwner);
+    let owner_may = beside == Beside::Owner && target.owner == Some(state.userid());
     let rights = match beside {
         Beside::AdminsAndOwner => with_implicit(state, target, plain),
-        Beside::Admins | Beside::Nobody => plain,
+        Beside::Admins | Beside::Nobody | Beside::Owner => plain,
     };
-    if admin_may || rights.has(needed) {
+    if admin_may || owner_may || rights.has(needed) {
         return Ok(Granted { rights, is_admin: admin_may });
     }
     let visible = state.is_admin() || rights.has(Rights::LOOKUP);
@@ -232,6 +238,8 @@ mod tests {
             (Op::Admin, "l", "nya"),
             (Op::Create, "l", "nna"),
             (Op::DeleteMailbox, "lx", "yya"),
+            (Op::PickUp, "", "hyn"),
+            (Op::PickUp, "lr", "yyy"),
             (Op::Post, "p", "yyy"),
             (Op::ReadAnnotations, "lr", "yya"),
             (Op::ReadAnnotations, "r", "hha"),

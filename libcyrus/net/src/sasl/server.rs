@@ -206,6 +206,22 @@ impl Server {
         self.success(&connection.borrow(), "plaintext".to_owned(), None)
     }
 
+    /// Checks the answer `user digest` to the challenge of a POP3 greeting (RFC 1939 7). C: sasl_checkapop()
+    ///
+    /// # Errors
+    /// `Refused` with libsasl's code.
+    pub fn check_apop(&mut self, challenge: &[u8], response: &[u8]) -> std::result::Result<Success, Failure> {
+        self.connection = None;
+        self.layer_wanted = false;
+        self.connect(Some(NO_MECHANISM), false).map_err(|code| self.refused(code))?;
+        let Some(connection) = self.connection.clone() else {
+            return Err(self.refused(Code::FAIL));
+        };
+        let checked = connection.borrow_mut().check_apop(challenge, response);
+        checked.map_err(|code| self.refused(code))?;
+        self.success(&connection.borrow(), "APOP".to_owned(), None)
+    }
+
     /// Puts the negotiated security layer, if there is one, under the stream. Call it right after
     /// the final answer was written.
     ///

@@ -114,6 +114,13 @@ unsafe extern "C" {
         pass: *const c_char,
         pass_len: c_uint,
     ) -> c_int;
+    pub fn sasl_checkapop(
+        conn: *mut RawConn,
+        challenge: *const c_char,
+        challenge_len: c_uint,
+        response: *const c_char,
+        response_len: c_uint,
+    ) -> c_int;
     pub fn sasl_listmech(
         conn: *mut RawConn,
         user: *const c_char,

@@ -247,6 +247,27 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Checks the answer `user digest` to an APOP challenge. C: sasl_checkapop()
+    ///
+    /// # Errors
+    /// As [`Server::start`]; `BADPARAM` for a NUL inside.
+    pub fn check_apop(&mut self, challenge: &[u8], response: &[u8]) -> Result<(), Code> {
+        let (challenge_len, response_len) = (c_len(challenge)?, c_len(response)?);
+        let (challenge, response) = (c_string(challenge)?, c_string(response)?);
+        // SAFETY: strings with their lengths, alive during the call.
+        check(unsafe {
+            ffi::sasl_checkapop(
+                self.connection.raw,
+                challenge.as_ptr(),
+                challenge_len,
+                response.as_ptr(),
+                response_len,
+            )
+        })
+    }
+}
+
 /// # Safety
 /// `context` is the pointer given at init: a Context that lives as long as the library.
 unsafe fn context<'a>(context: *mut c_void) -> &'a Context {
