@@ -13,6 +13,8 @@ mod golden_session;
 mod hammer;
 mod lmtp;
 mod notifyd;
+mod pop3;
+mod smmapd;
 mod tidy;
 mod timsieved;
 mod tools;

@@ -53,15 +53,17 @@ pub struct Instance {
     quiet: bool,
 }
 
-/// Programs that a master runs; the second service of a kind lets one instance have both makes. Those and the
-/// ManageSieve services run where the builder names them.
-const SERVICES: [&str; 6] = ["imap", "imap2", "lmtp", "lmtp2", "sieve", "sieve2"];
+/// Programs that a master runs; the second service of a kind lets one instance have both makes. Those, ManageSieve,
+/// POP3 and smmapd run where the builder names them.
+const SERVICES: [&str; 8] = ["imap", "imap2", "lmtp", "lmtp2", "pop3", "sieve", "sieve2", "smmap"];
 
 fn program(service: &str) -> &str {
     match service {
         "imap" | "imap2" => "imapd",
         "lmtp" | "lmtp2" => "lmtpd",
         "sieve" | "sieve2" => "timsieved",
+        "pop3" => "pop3d",
+        "smmap" => "smmapd",
         other => other,
     }
 }
@@ -415,8 +417,8 @@ impl Instance {
         let mut services = String::new();
         let conf = self.root.join("imapd.conf");
         for service in SERVICES {
-            let on_demand = service.ends_with('2') || service.starts_with("sieve");
-            if on_demand && !self.builder.services.contains_key(service) {
+            let always = matches!(service, "imap" | "lmtp");
+            if !always && !self.builder.services.contains_key(service) {
                 continue;
             }
             let socket = TcpListener::bind("127.0.0.1:0").expect("free port");

@@ -11,6 +11,7 @@ pub mod instance;
 pub mod known;
 pub mod lmtp;
 pub mod place;
+pub mod pop3;
 pub mod record;
 pub mod sieve;
 pub mod syslog;

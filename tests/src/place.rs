@@ -21,7 +21,7 @@ pub fn ours() -> PathBuf {
 
 /// Is this one of the programs that stay resident? All others are names of `cyrus-tools`.
 pub fn is_daemon(name: &str) -> bool {
-    matches!(name, "master" | "imapd" | "lmtpd" | "idled" | "notifyd" | "pop3d" | "timsieved")
+    matches!(name, "master" | "imapd" | "lmtpd" | "idled" | "notifyd" | "pop3d" | "smmapd" | "timsieved")
 }
 
 /// File name of one of our programs in [`ours`]: `cyrus-imapd` as cargo builds it, `imapd` as it is installed.

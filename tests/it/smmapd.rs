@@ -1,0 +1,1 @@
+//! smmapd: see below.
