@@ -14,7 +14,9 @@ pub use cyrus_store as store;
 pub use cyrus_sys as sys;
 pub use cyrus_util as util;
 
+pub mod autocreate;
 pub mod login;
+pub mod quota;
 
 /// The store of an installation, with the observers that keep what is derived from messages.
 #[must_use]

@@ -7,6 +7,7 @@
 use crate::maildrop::{Maildrop, Refusal, authorize_maildrop};
 use crate::session::Session;
 use libcyrus::auth::{AuthState, Op};
+use libcyrus::autocreate::Autocreate;
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::net::sasl::{Canonical, Dialect, Failure, Peer};
@@ -305,7 +306,14 @@ fn try_open(
 
 /// The entry of the maildrop, through the gate; a first login makes the INBOX.
 fn find(pop3d: &crate::process::Pop3d, auth: &AuthState, name: &MboxName) -> store::Result<MbEntry> {
-    let entry = pop3d.catalog.lookup(name)?;
+    let entry = match pop3d.catalog.lookup(name) {
+        Err(store::Error::NotFound) => {
+            let (catalog, store, namespace) = (&pop3d.catalog, &pop3d.store, &pop3d.namespace);
+            Autocreate { catalog, store, auth, namespace }.user()?;
+            pop3d.catalog.lookup(name)?
+        }
+        found => found?,
+    };
     let _: libcyrus::auth::Granted = authorize_maildrop(pop3d, auth, Op::Read, &entry)?;
     if entry.mbtype.is_deleted() {
         return Err(store::Error::NotFound);

@@ -41,7 +41,8 @@ fn start(makes: Makes, options: &[(String, String)]) -> Instance {
 fn clean(line: &str, instance: &Instance, validities: &[u32]) -> String {
     let mut text = normalise(line, instance.root());
     for validity in validities {
-        text = text.replace(&format!("{validity}"), "@validity@").replace(&format!("{validity:08x}"), "@hex@");
+        text =
+            text.replace(&format!("{validity}"), "@validity@").replace(&format!("{validity:08x}"), "@hex@");
     }
     if let (Some(at), true) = (text.find("server ready <"), text.ends_with('>')) {
         text.truncate(at + "server ready ".len());

@@ -5,18 +5,16 @@
 use crate::command::CreateOptions;
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
-use libcyrus::auth::{AuthState, Granted};
+use libcyrus::auth::Granted;
+use libcyrus::autocreate::{Autocreate, give_special_uses, quota_limits};
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
+use libcyrus::quota::set_quota_limits;
 use libcyrus::store::annotate::Scope;
-use libcyrus::store::lock::{Mode, UserLock, Wait};
-use libcyrus::store::mailbox::{Mailbox, Touch};
-use libcyrus::store::mboxlist::{Actor, Find, MbEntry, MbKind, MbType, NewMailbox, Step};
-use libcyrus::store::quota::{Limit, Quota};
-use libcyrus::store::subs::Subscribe;
-use libcyrus::store::{Error, Resource, Result};
-use libcyrus::util::mboxname::{MboxName, Parts};
-use std::ops::ControlFlow;
+use libcyrus::store::lock::{Mode, UserLock};
+use libcyrus::store::mboxlist::{Actor, MbEntry, MbKind, MbType, NewMailbox};
+use libcyrus::store::{Error, Result};
+use libcyrus::util::mboxname::Parts;
 
 /// Special uses that are allowed besides `specialuse_extra`.
 const SPECIAL_USES: [&str; 7] =
@@ -83,26 +81,9 @@ fn try_create(
     };
     if !wanted.special_uses.is_empty() {
         let uses = wanted.special_uses.iter().map(Vec::as_slice).collect::<Vec<_>>();
-        give_special_uses(session, &lock, &entry, &uses)?;
+        give_special_uses(catalog, store, &lock, &entry, &uses)?;
     }
     Ok(entry.uniqueid.unwrap_or_default())
-}
-
-/// Gives a new mailbox its special uses, and counts the annotation in its index as quotas need it.
-fn give_special_uses(session: &Session<'_>, lock: &UserLock, entry: &MbEntry, uses: &[&[u8]]) -> Result<()> {
-    let catalog = &session.imapd.catalog;
-    catalog.set_special_uses(entry, uses)?;
-    let location = catalog.location(entry)?;
-    let owner = entry.name.owner(catalog.rules()).unwrap_or_default();
-    let mut mailbox = Mailbox::open(&session.imapd.store, lock, location, Mode::Shared, Wait::Block)?;
-    let mut index = mailbox.lock_index(lock, Mode::Exclusive)?;
-    // As C: with the counters of `conversations` the new mailbox has its modseq already.
-    let touch = match session.imapd.config.switch(Opt::Conversations) {
-        true => Touch::Silent,
-        false => Touch::Modseq,
-    };
-    index.annotation_changed(None, b"/specialuse", &owner, b"", &uses.join(&b' '), touch)?;
-    index.commit().map(drop)
 }
 
 fn wanted(
@@ -240,186 +221,29 @@ fn create_own_inbox(session: &Session<'_>, lock: &UserLock, new: &NewMailbox) ->
     let told_for = session.user.as_ref().map(|user| user.auth.userid().to_vec());
     let new = NewMailbox { uniqueid: None, told_for, ..new.clone() };
     let entry = catalog.create_mailbox(&session.imapd.store, lock, &actor, &new)?;
-    let (storage, messages) = autocreate_quotas(session);
+    let config = &session.imapd.config;
+    let (storage, messages) = (config.int(Opt::AutocreateQuota), config.int(Opt::AutocreateQuotaMessages));
     // As in C a quota that cannot be set is no reason to refuse the INBOX.
-    let _ = super::quota::set_limits(session, &new.name, &quota_limits(Some(storage), Some(messages)), lock);
+    let wanted = quota_limits(Some(storage), Some(messages));
+    let _ = set_quota_limits(catalog, &session.imapd.store, &new.name, &wanted, false);
     Ok(entry)
 }
 
-fn autocreate_quotas(session: &Session<'_>) -> (i64, i64) {
-    let config = &session.imapd.config;
-    (config.int(Opt::AutocreateQuota), config.int(Opt::AutocreateQuotaMessages))
-}
-
-fn quota_limits(storage: Option<i64>, messages: Option<i64>) -> Quota {
-    let mut quota = Quota::default();
-    for (resource, limit) in [(Resource::Storage, storage), (Resource::Message, messages)] {
-        quota.set(resource, Limit { used: 0, limit: limit.filter(|limit| *limit >= 0) });
-    }
-    quota
-}
-
-/// Makes the INBOX of a user who logs in for the first time, with its folders, quota and
-/// subscriptions, where `autocreate_quota` says so; LIST tries again. C: autocreate_inbox(), autocreate_user()
+/// Makes the INBOX of a user who logs in for the first time, where `autocreate_quota` says so; LIST tries again.
+/// C: autocreate_inbox()
 pub fn autocreate_inbox(session: &mut Session<'_>) {
     let Some(user) = &session.user else { return };
-    let config = &session.imapd.config;
-    let catalog = &session.imapd.catalog;
-    if user.auth.is_admin() || config.int(Opt::AutocreateQuota) < 0 || user.auth.userid() == b"anonymous" {
+    if session.imapd.config.int(Opt::AutocreateQuota) < 0 {
         return;
     }
-    let inbox = MboxName::user_inbox(user.auth.userid(), catalog.rules());
-    if !matches!(catalog.lookup(&inbox), Err(Error::NotFound)) {
-        return;
-    }
-    let is_listed = config.words(Opt::AutocreateUsers).any(|word| user.auth.is_member(word.as_bytes()));
-    if user.auth.has_role(config, libcyrus::auth::Role::Proxy) || !is_listed {
-        return;
-    }
-    let shown = log::printable(user.auth.userid(), 256);
-    if let Err(error) = autocreate_user(session, &user.auth, &inbox, &shown) {
+    let autocreate = Autocreate {
+        catalog: &session.imapd.catalog,
+        store: &session.imapd.store,
+        auth: &user.auth,
+        namespace: &user.namespace,
+    };
+    if let Err(error) = autocreate.user() {
+        let shown = log::printable(user.auth.userid(), 256);
         log::write(Priority::Err, format_args!("autocreateinbox: User {shown}, INBOX failed. {error}"));
     }
-}
-
-fn autocreate_user(session: &Session<'_>, auth: &AuthState, inbox: &MboxName, shown: &str) -> Result<()> {
-    let config = &session.imapd.config;
-    let catalog = &session.imapd.catalog;
-    let store = &session.imapd.store;
-    let actor = Actor::Tool(Granted::admin("autocreate"));
-    let lock = store.lock_owner(Some(auth.userid()), Mode::Exclusive)?;
-    let new = |name| NewMailbox { told_for: Some(auth.userid().to_vec()), ..NewMailbox::named(name) };
-    catalog.create_mailbox(store, &lock, &actor, &new(inbox.clone()))?;
-    catalog.change_subscription(auth, inbox, Subscribe::Force)?;
-    let (storage, messages) = autocreate_quotas(session);
-    let some = |limit: i64| (limit != 0).then_some(limit);
-    if storage >= 0 || messages >= 0 {
-        super::quota::set_limits(session, inbox, &quota_limits(some(storage), some(messages)), &lock)?;
-    }
-    log::write(
-        Priority::Notice,
-        format_args!("autocreateinbox: User {shown}, INBOX was successfully created"),
-    );
-    let list =
-        |opt| config.string(opt).unwrap_or_default().split('|').map(str::trim).filter(|w| !w.is_empty());
-    let (mut created, mut subscribed) = (0, 0);
-    for folder in list(Opt::AutocreateInboxFolders) {
-        let name = MboxName::new([inbox.as_bytes(), b".", folder.as_bytes()].concat());
-        let entry = match catalog.create_mailbox(store, &lock, &actor, &new(name.clone())) {
-            Ok(entry) => entry,
-            Err(error) => {
-                let text = format!("User {shown}, subfolder {folder} creation failed. {error}");
-                log::write(Priority::Warning, format_args!("autocreateinbox: {text}"));
-                continue;
-            }
-        };
-        created += 1;
-        let text = format!("User {shown}, subfolder {folder} creation succeeded.");
-        log::write(Priority::Notice, format_args!("autocreateinbox: {text}"));
-        if list(Opt::AutocreateSubscribeFolders).any(|each| each == folder) {
-            match catalog.change_subscription(auth, &name, Subscribe::Force) {
-                Ok(()) => {
-                    subscribed += 1;
-                    let text = format!("User {shown}, subscription to {folder} succeeded");
-                    log::write(Priority::Notice, format_args!("autocreateinbox: {text}"));
-                }
-                Err(error) => {
-                    let text = format!("User {shown}, subscription to  {folder} failed. {error}");
-                    log::write(Priority::Warning, format_args!("autocreateinbox: {text}"));
-                }
-            }
-        }
-        autocreate_extras(session, &lock, &actor, &entry, folder);
-    }
-    if created > 0 {
-        let text = format!("User {shown}, Inbox subfolders, created {created}, subscribed {subscribed}");
-        log::write(Priority::Info, format_args!("{text}"));
-    }
-    drop(lock);
-    let subscribed = autosubscribe_shared(session, auth, shown);
-    libcyrus::dav::sieve::autocreate(catalog, auth.userid());
-    subscribed
-}
-
-/// `xlist-USE: FOLDER` and `autocreate_acl: FOLDER IDENTIFIER RIGHTS`.
-fn autocreate_extras(
-    session: &Session<'_>,
-    lock: &UserLock,
-    actor: &Actor<'_>,
-    entry: &MbEntry,
-    folder: &str,
-) {
-    let catalog = &session.imapd.catalog;
-    let config = &session.imapd.config;
-    for (key, value) in config.overflows() {
-        let Some(word) = key.strip_prefix("xlist-") else { continue };
-        if value != folder.as_bytes() {
-            continue;
-        }
-        let given = format!("\\{word}");
-        if let Err(error) = give_special_uses(session, lock, entry, &[given.as_bytes()]) {
-            let text = format!("failed to set specialuse {given} for {}: {error}", entry.name);
-            log::write(Priority::Warning, format_args!("autocreate: {text}"));
-        }
-    }
-    let acl = config.overflow("autocreate_acl").unwrap_or_default();
-    let words: Vec<&str> = acl.split_ascii_whitespace().collect();
-    for triple in words.chunks_exact(3) {
-        let [name, identifier, rights] = triple else { continue };
-        if *name != folder {
-            continue;
-        }
-        let set = catalog.set_acl(
-            &session.imapd.store,
-            lock,
-            actor,
-            &entry.name,
-            identifier.as_bytes(),
-            Some(rights.as_bytes()),
-        );
-        if let Err(error) = set {
-            let text = format!("autocreate_acl {folder} {identifier} {rights}: {error}");
-            log::write(Priority::Warning, format_args!("{text}"));
-        }
-    }
-}
-
-/// `autocreate_subscribe_sharedfolders` and its `_all`.
-fn autosubscribe_shared(session: &Session<'_>, auth: &AuthState, shown: &str) -> Result<()> {
-    let config = &session.imapd.config;
-    let catalog = &session.imapd.catalog;
-    if config.switch(Opt::AutocreateSubscribeSharedfoldersAll) {
-        let Some(user) = &session.user else { return Ok(()) };
-        let find = Find { namespace: &user.namespace, auth, is_admin: false, patterns: &[b"*".to_vec()] };
-        let mut names = Vec::new();
-        catalog.find_all(&find, |step| {
-            if let Step::Name(found) = step
-                && found.is_exact
-                && found.parts.localpart.is_none()
-            {
-                names.push(found.parts.to_name(catalog.rules()));
-            }
-            ControlFlow::Continue(())
-        })?;
-        for name in names {
-            // What was not asked for by name may fail silently, as in C.
-            let _ = catalog.change_subscription(auth, &name, Subscribe::Existing);
-        }
-        return Ok(());
-    }
-    let folders = config.string(Opt::AutocreateSubscribeSharedfolders).unwrap_or_default();
-    for folder in folders.split('|').map(str::trim).filter(|folder| !folder.is_empty()) {
-        let name = MboxName::new(folder.as_bytes());
-        match catalog.change_subscription(auth, &name, Subscribe::Existing) {
-            Ok(()) => {
-                let text = format!("User {shown} to folder {folder}, subscription succeeded");
-                log::write(Priority::Notice, format_args!("autosubscribe: {text}"));
-            }
-            Err(error) => {
-                let text = format!("User {shown} to folder {folder}, subscription failed: {error}");
-                log::write(Priority::Warning, format_args!("autosubscribe: {text}"));
-            }
-        }
-    }
-    Ok(())
 }

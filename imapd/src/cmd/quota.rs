@@ -3,11 +3,10 @@
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
 use libcyrus::auth::{Op, ServerOp};
-use libcyrus::base::config::Opt;
-use libcyrus::base::log;
-use libcyrus::store::lock::{Mode, UserLock};
+use libcyrus::quota::set_quota_limits;
+use libcyrus::store::lock::Mode;
 use libcyrus::store::quota::{Limit, Quota};
-use libcyrus::store::{Error, QuotaSet, Resource, Result};
+use libcyrus::store::{Error, Resource};
 use libcyrus::util::imapstr::put_astring;
 use libcyrus::util::mboxname::MboxName;
 
@@ -113,7 +112,7 @@ pub fn set(session: &mut Session<'_>, tag: &[u8], root: &[u8], limits: &[(Vec<u8
         wanted.set(*resource, Limit { used: 0, limit: Some(*limit).filter(|limit| *limit >= 0) });
     }
     let root = session.internal_name(root);
-    let outcome = change(session, &root, &wanted, force);
+    let outcome = set_quota_limits(&session.imapd.catalog, &session.imapd.store, &root, &wanted, force);
     super::noop::check(session);
     match outcome {
         Ok(()) => Answer::completed().into(),
@@ -126,34 +125,4 @@ fn refuse_early(session: &mut Session<'_>, tag: &[u8], error: Error) -> Flow {
     session.stream.write(&Answer::from(error).line(tag));
     session.stream.write(b"* BAD Invalid tag\r\n");
     Flow::Answered
-}
-
-/// Gives a root the limits of `wanted`, under its owner's lock.
-pub(super) fn set_limits(
-    session: &Session<'_>,
-    root: &MboxName,
-    wanted: &Quota,
-    _lock: &UserLock,
-) -> Result<()> {
-    change(session, root, wanted, false)
-}
-
-fn change(session: &Session<'_>, root: &MboxName, wanted: &Quota, force: bool) -> Result<()> {
-    let set = session.imapd.catalog.set_quota_limits(&session.imapd.store, root, wanted, force)?;
-    if !session.imapd.config.switch(Opt::Auditlog) {
-        return Ok(());
-    }
-    let limit = |quota: &Quota, resource| quota.resource(resource).limit.unwrap_or(-1);
-    match set {
-        QuotaSet::Unchanged => {}
-        QuotaSet::Changed(old) => {
-            let items = RESOURCES.map(|(r, name, _)| (name, limit(&old, r), limit(wanted, r)));
-            log::audit_setquota(root.as_bytes(), &items);
-        }
-        QuotaSet::Made => {
-            let items = RESOURCES.map(|(r, name, _)| (name, limit(wanted, r)));
-            log::audit_newquota(root.as_bytes(), &items);
-        }
-    }
-    Ok(())
 }

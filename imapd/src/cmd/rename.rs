@@ -197,7 +197,13 @@ fn give_to_new_user(
 ) -> Result<()> {
     let (catalog, store) = (&session.imapd.catalog, &session.imapd.store);
     match catalog.read_quota(from) {
-        Ok(quota) => super::quota::set_limits(session, to, &quota, lock)?,
+        Ok(quota) => libcyrus::quota::set_quota_limits(
+            &session.imapd.catalog,
+            &session.imapd.store,
+            to,
+            &quota,
+            false,
+        )?,
         Err(Error::QuotaRootNotFound) => {}
         Err(error) => return Err(error),
     }
