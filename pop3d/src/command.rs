@@ -9,8 +9,8 @@ pub enum Command {
     Auth(Option<(Vec<u8>, Option<Vec<u8>>)>),
     /// `CAPA`
     Capa,
-    /// `DELE n`
-    Dele(u32),
+    /// `DELE n`; whether the user may is said before what is wrong with the number.
+    Dele(Result<u32, Refusal>),
     /// `LIST [n]`
     List(Option<u32>),
     /// `NOOP`
@@ -124,7 +124,7 @@ fn known(word: &[u8], argument: Option<&[u8]>, state: State) -> Result<Command, 
         b"stat" => alone(Command::Stat),
         b"list" => argument.map(message_number).transpose().map(Command::List),
         b"retr" => message_number(needed()?).map(Command::Retr),
-        b"dele" => message_number(needed()?).map(Command::Dele),
+        b"dele" => Ok(Command::Dele(message_number(needed()?))),
         b"noop" => alone(Command::Noop),
         b"rset" => alone(Command::Rset),
         b"top" => top(argument.unwrap_or_default()),
@@ -200,7 +200,7 @@ mod tests {
         check("LIST 2x", true, Err(Refusal::ExtraArgument));
         check("RETR", true, Err(Refusal::MissingArgument));
         check("RETR 4294967296", true, Err(Refusal::NotANumber));
-        check("DELE -1", true, Err(Refusal::NotANumber));
+        check("DELE -1", true, Ok(Command::Dele(Err(Refusal::NotANumber))));
         check("TOP", true, Err(Refusal::MissingArgument));
         check("TOP 1", true, Err(Refusal::MissingArgument));
         check("TOP 1 x", true, Err(Refusal::Lines));

@@ -15,6 +15,7 @@ use libcyrus::net::telemetry::Telemetry;
 use libcyrus::net::{Error, tls};
 use libcyrus::service::proc::{self, LimitReached};
 use libcyrus::store;
+use libcyrus::store::event::EventKind;
 use libcyrus::store::mboxlist::MbEntry;
 use libcyrus::util::mboxname::{MboxName, Parts};
 use std::time::Duration;
@@ -89,7 +90,7 @@ pub fn pass(session: &mut Session<'_>, password: &[u8]) {
             return session.err("[AUTH] Invalid login");
         }
         log::login_anonymous(&session.clienthost, password.get(..ANONYMOUS_TRACE_OCTETS).unwrap_or(password));
-        open(session, userid, "");
+        open(session, userid);
         return;
     }
     let checked = session.pop3d.sasl.check_password(&userid, password);
@@ -99,7 +100,7 @@ pub fn pass(session: &mut Session<'_>, password: &[u8]) {
             if session.stream.tls().is_none() {
                 session.pause(Opt::Plaintextloginpause);
             }
-            open(session, success.userid, "");
+            open(session, success.userid);
         }
         Err(failure) => {
             let detail = match failure {
@@ -129,7 +130,7 @@ pub fn apop(session: &mut Session<'_>, response: &[u8]) {
     match checked {
         Ok(success) => {
             log_login(session, &success.userid, "APOP");
-            open(session, success.userid, "");
+            open(session, success.userid);
         }
         Err(failure) => {
             let (text, detail) = match failure {
@@ -171,7 +172,7 @@ pub fn auth(session: &mut Session<'_>, arguments: Option<(Vec<u8>, Option<Vec<u8
     match sasl.authenticate(&mut session.stream, &name, initial.as_deref(), &Dialect::IMAP) {
         Ok(success) => {
             log_login(session, &success.userid, &name);
-            if open(session, success.userid, &name) {
+            if open(session, success.userid) {
                 session.ssf = session.ssf.max(success.ssf);
                 session.stream.flush()?;
                 session.pop3d.sasl.install_layer(&mut session.stream)?;
@@ -197,7 +198,14 @@ fn refused(session: &mut Session<'_>, mechanism: &str, failure: Failure) {
             session.pause(Opt::Failedloginpause);
             session.err(&format!("[AUTH] authenticating: {}", refusal_text(code, text)));
         }
-        Failure::BadBase64 | Failure::Stream(_) => session.err("[AUTH] Error reading client response: "),
+        Failure::BadBase64 => {
+            // What C says: libsasl was asked nothing yet.
+            let text = "another step is needed in authentication";
+            log::badlogin(&session.clienthost, mechanism, Some(b"-notset-"), text);
+            session.pause(Opt::Failedloginpause);
+            session.err(&format!("[AUTH] authenticating: {text}"));
+        }
+        Failure::Stream(_) => session.err("[AUTH] Error reading client response: "),
     }
 }
 
@@ -219,10 +227,11 @@ fn log_login(session: &Session<'_>, userid: &[u8], mechanism: &str) {
 }
 
 /// Opens the maildrop and answers; true when the user is logged in. C: openinbox()
-fn open(session: &mut Session<'_>, userid: Vec<u8>, _mechanism: &str) -> bool {
+fn open(session: &mut Session<'_>, userid: Vec<u8>) -> bool {
     let auth = AuthState::new(&session.pop3d.config, &userid);
     let subfolder = session.pop3d.facts.borrow().magicplus.clone();
     let name = maildrop_name(session, &userid, subfolder.as_deref());
+    session.pop3d.catalog.report_session(EventKind::Login, session.addresses, &userid);
     let opened = try_open(session, &auth, &name);
     let maildrop = match opened {
         Ok(maildrop) => maildrop,
@@ -308,6 +317,11 @@ fn try_open(
 fn find(pop3d: &crate::process::Pop3d, auth: &AuthState, name: &MboxName) -> store::Result<MbEntry> {
     let entry = match pop3d.catalog.lookup(name) {
         Err(store::Error::NotFound) => {
+            let inbox = MboxName::user_inbox(auth.userid(), pop3d.catalog.rules());
+            if *name != inbox && pop3d.catalog.lookup(&inbox).is_ok() {
+                // A folder that is not there; what C's attempt to make the INBOX once more says.
+                return Err(store::Error::Exists);
+            }
             let (catalog, store, namespace) = (&pop3d.catalog, &pop3d.store, &pop3d.namespace);
             Autocreate { catalog, store, auth, namespace }.user()?;
             pop3d.catalog.lookup(name)?

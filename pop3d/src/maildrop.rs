@@ -10,6 +10,7 @@ use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::net::local::IdleMessage;
 use libcyrus::store::Error;
+use libcyrus::store::event::{EventKind, Order};
 use libcyrus::store::lock::{Mode, Wait};
 use libcyrus::store::mailbox::index::{InternalFlags, MailboxOptions, SystemFlags};
 use libcyrus::store::mailbox::{Changed, Cleanup, Location, Mailbox, Touch};
@@ -206,6 +207,7 @@ impl Maildrop {
         }
         let last_login = self.next_last_login(pop3d, guard.header().pop3_last_login);
         guard.change_index_header(|header| header.pop3_last_login = last_login)?;
+        let mut event = guard.event(EventKind::MessageExpunge);
         let mut expunged = 0_u32;
         for message in &self.messages {
             let removes = message.is_deleted && may_delete;
@@ -227,7 +229,15 @@ impl Maildrop {
             }
             if before != (record.system_flags, record.internal_flags) {
                 guard.rewrite(&mut record, Touch::Modseq)?;
+                if let (Some(event), true) = (&mut event, removes) {
+                    event.add_record(guard.mailbox_mut(), &record);
+                }
             }
+        }
+        if let Some(mut event) = event {
+            event.set_user(auth.userid());
+            event.set_unseen(guard.header().unseen);
+            guard.tell(Order::AfterModseq, event);
         }
         let changed = guard.commit()?;
         if expunged > 0 {

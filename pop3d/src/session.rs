@@ -1,7 +1,7 @@
 //! One connection: its state, and the loop that takes commands (RFC 1939 3).
 
 use crate::capa;
-use crate::command::{self, Command, State};
+use crate::command::{self, Command, Refusal, State};
 use crate::login;
 use crate::maildrop::Maildrop;
 use crate::message::{self, Part};
@@ -13,6 +13,7 @@ use libcyrus::net::prot::{Stream, Wake};
 use libcyrus::net::{Error, tls};
 use libcyrus::service::{Connection, signals};
 use libcyrus::store;
+use libcyrus::store::event::EventKind;
 use libcyrus::store::mailbox::{Location, Mailbox};
 use libcyrus::sys::time;
 use std::net::SocketAddr;
@@ -107,6 +108,7 @@ impl<'p> Session<'p> {
             // Failures are in the log, and the next one to close the mailbox tries again.
             let _ = Mailbox::run_cleanup(&self.pop3d.store, location);
         }
+        self.pop3d.catalog.flush_events();
         let (octets_in, octets_out) = self.stream.counts();
         if self.pop3d.config.switch(Opt::Auditlog) {
             log::audit_traffic(&self.id, octets_in, octets_out);
@@ -158,6 +160,7 @@ impl<'p> Session<'p> {
             if self.stream.buffered().is_empty() {
                 self.register_command(b"");
                 self.pop3d.catalog.checkpoint_if_due();
+                self.pop3d.catalog.flush_events();
             }
             if let Some(text) = self.farewell() {
                 let start = text.iter().position(|&b| b != b'[').unwrap_or(text.len());
@@ -347,13 +350,17 @@ impl<'p> Session<'p> {
         true
     }
 
-    fn dele(&mut self, number: u32) {
+    fn dele(&mut self, number: Result<u32, Refusal>) {
         if self.maildrop.as_ref().is_some_and(|maildrop| !maildrop.may_delete) {
             return self.err(&format!("[SYS/PERM] {}", store::Error::PermissionDenied.sentence()));
         }
         if self.pop3d.config.switch(Opt::Readonly) {
             return self.err(&format!("[SYS/PERM] {}", store::Error::ReadOnly.sentence()));
         }
+        let number = match number {
+            Ok(number) => number,
+            Err(refusal) => return self.err(refusal.text()),
+        };
         match self.maildrop.as_mut().and_then(|maildrop| maildrop.message_mut(number)) {
             Some(message) => {
                 message.is_deleted = true;
@@ -395,6 +402,8 @@ impl<'p> Session<'p> {
         }
         self.stream.write(b"+OK\r\n");
         self.stream.flush()?;
+        let userid = self.user.as_ref().map_or(&[][..], AuthState::userid);
+        self.pop3d.catalog.report_session(EventKind::Logout, self.addresses, userid);
         Ok(Ending::Closed)
     }
 

@@ -15,6 +15,10 @@ pub fn check(name: &str, server: Server, actual: &str) {
         std::fs::write(&path, actual).expect("write the record");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    if let Some(dir) = std::env::var_os("CYRUS_TRANSCRIPTS") {
+        let file = std::path::Path::new(&dir).join(format!("{}.{server:?}.actual", name.replace('/', "-")));
+        std::fs::write(file, actual).expect("CYRUS_TRANSCRIPTS");
+    }
     if let Some(report) = difference(&expected, actual) {
         panic!("{name} on {server:?}: {report}");
     }
