@@ -14,7 +14,6 @@ mod hammer;
 mod lmtp;
 mod notifyd;
 mod pop3;
-mod smmapd;
 mod tidy;
 mod timsieved;
 mod tools;

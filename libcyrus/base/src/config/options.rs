@@ -242,8 +242,8 @@ options! {
     Yes ConversationsCountedFlags "conversations_counted_flags" Str(None) "3.0.0" [] "flags counted per conversation";
     Yes ConversationsDb "conversations_db" List(Some("skiplist"), &["skiplist", "sql", "twoskip", "zeroskip"]) "3.1.6" [] "database type of conversation files";
     NotYet ConversationsExpireDays "conversations_expire_days" Duration(None, b's') "3.1.8" ["3.1.8" ConversationsExpireAfter] "old name of conversations_expire_after";
-    NotYet ConversationsExpireAfter "conversations_expire_after" Duration(Some("90d"), b'd') "3.1.8" [] "age after which message-id links are dropped";
-    NotYet ConversationsKeepExisting "conversations_keep_existing" Switch(true) "3.3.0" [] "do not expire links of conversations that still exist";
+    Yes ConversationsExpireAfter "conversations_expire_after" Duration(Some("90d"), b'd') "3.1.8" [] "age after which message-id links are dropped";
+    Yes ConversationsKeepExisting "conversations_keep_existing" Switch(true) "3.3.0" [] "do not expire links of conversations that still exist";
     Yes ConversationsMaxThread "conversations_max_thread" Int(100) "3.1.1" [] "messages in one conversation before it is split";
     Yes ConversationsMaxGuidrecords "conversations_max_guidrecords" Int(5000) "3.3.0" [] "limit of records per message guid";
     Yes ConversationsMaxGuidexists "conversations_max_guidexists" Int(100) "3.3.0" [] "limit of live copies per message guid";

@@ -1,1 +1,0 @@
-//! smmapd: see below.
