@@ -3,54 +3,70 @@
 //! A folder that is not there, or may not be posted to, is replaced by the INBOX. What is
 //! acknowledged is durable: docs/durability.md.
 //!
-//! DIAGNOSTICS: `Delivered: ID to mailbox: NAME`; dupelim lines from the store; a notice where a
-//! user has an active Sieve script, because scripts are not run yet.
+//! DIAGNOSTICS: `Delivered: ID to mailbox: NAME`; dupelim lines from the store.
 
 use crate::process::Lmtpd;
 use crate::recipient::{Recipient, Sender, denied, fuzzy_match};
 use crate::reply::Refusal;
+use crate::sieve_actions::{self, Filtered};
 use crate::spool::Spooled;
-use libcyrus::auth::{Granted, Op, Target, authorize};
-use libcyrus::base::config::Opt;
+use libcyrus::auth::{AuthState, Granted, Op, Target, authorize, my_rights};
 use libcyrus::base::log::{self, Priority};
 use libcyrus::net::local::{IdleMessage, Notification, Patience};
 use libcyrus::store::Error;
 use libcyrus::store::append::{
-    self, AppendParams, BatchOptions, Delivered, DeliveryBatch, MessageKey, Outcome, QuotaCheck,
+    self, AppendParams, BatchOptions, Delivered, DeliveryBatch, MessageKey, Outcome, QuotaCheck, Stage,
 };
-use libcyrus::store::lock::Mode;
-use libcyrus::store::mailbox::{Cleanup, Location, QuotaUse};
+use libcyrus::store::lock::{Mode, UserLock};
+use libcyrus::store::mailbox::{Cleanup, Location, QuotaUse, SystemFlags};
 use libcyrus::store::mboxlist::{MbEntry, MbKind};
+use libcyrus::util::acl::Rights;
 use libcyrus::util::datetime::parse_rfc5322;
 use libcyrus::util::ids::UnixTime;
-use libcyrus::util::mboxname::{MboxName, Parts, id_dir};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use libcyrus::util::mboxname::MboxName;
 use std::time::Duration;
 
 /// How long `mailnotifier` waits for room in the notify socket.
 const NOTIFY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One message on its way to its recipients.
-struct Delivery<'d> {
-    lmtpd: &'d Lmtpd,
-    sender: &'d Sender,
-    batch: DeliveryBatch,
-    message_id: Vec<u8>,
+pub(crate) struct Delivery<'d> {
+    /// The process.
+    pub lmtpd: &'d Lmtpd,
+    /// Who sends.
+    pub sender: &'d Sender,
+    /// The copies.
+    pub batch: DeliveryBatch,
+    /// Message-ID.
+    pub message_id: Vec<u8>,
+    /// The text of Date.
+    pub date: Vec<u8>,
+    /// Id of the session.
+    pub session: String,
+    options: BatchOptions,
     internaldate: UnixTime,
     octets: i64,
     notice: Vec<u8>,
     cleanups: Vec<Location>,
 }
 
-/// Whose right to post is asked for.
+/// Into which mailbox, by whom, with which flags.
 #[derive(Clone, Copy)]
-enum Gate {
-    /// The sender's.
-    Sender,
-    /// Nobody's: everybody may send to an INBOX.
-    Open,
+pub(crate) struct Posting<'p> {
+    /// The mailbox.
+    pub name: &'p MboxName,
+    /// Who is told of it.
+    pub user: Option<&'p [u8]>,
+    /// Who puts it there.
+    pub actor: &'p AuthState,
+    /// Whether the right to post is asked for: everybody may send to an INBOX.
+    pub checks_post: bool,
+    /// Flags.
+    pub flags: &'p [Vec<u8>],
+    /// Who may also set them.
+    pub flags_of: &'p AuthState,
+    /// Quota is not looked at.
+    pub ignores_quota: bool,
 }
 
 /// What delivering came to.
@@ -86,8 +102,11 @@ pub fn deliver(
     let mut delivery = Delivery {
         lmtpd,
         sender,
-        batch: DeliveryBatch::new(&lmtpd.store, spooled.staged, options),
+        batch: DeliveryBatch::new(&lmtpd.store, spooled.staged, options.clone()),
+        options,
         message_id: spooled.message_id,
+        date: spooled.date,
+        session: session.to_owned(),
         internaldate: asked.map_or(received_at, UnixTime),
         octets,
         notice: spooled.notes.for_notifier.concat(),
@@ -101,43 +120,118 @@ pub fn deliver(
 
 impl Delivery<'_> {
     fn bring_to_recipient(&mut self, recipient: &Recipient) -> Result<(), Refusal> {
+        match sieve_actions::filter(self, recipient) {
+            Filtered::Done(done) => done,
+            Filtered::Failed => self.bring_unfiltered(recipient, &[b"$SieveFailed".to_vec()]),
+            Filtered::Unfiltered => self.bring_unfiltered(recipient, &[]),
+        }
+    }
+
+    /// C: deliver_local()
+    fn bring_unfiltered(&mut self, recipient: &Recipient, flags: &[Vec<u8>]) -> Result<(), Refusal> {
         let rules = self.lmtpd.catalog.rules();
         let parts = &recipient.parts;
-        let Some(userid) = parts.userid() else {
-            let name = parts.to_name(rules);
-            return self.bring_to_mailbox(&name, recipient, None, Gate::Sender);
+        let sender = self.sender;
+        let (exact, mut fuzzy) = (parts.to_name(rules), None);
+        let userid = parts.userid();
+        let inbox = MboxName::user_inbox(userid.as_deref().unwrap_or_default(), rules);
+        let owner = AuthState::new(&self.lmtpd.config, userid.as_deref().unwrap_or_default());
+        let user = userid.as_deref();
+        let asked = Posting {
+            name: &exact,
+            user,
+            actor: &sender.auth,
+            checks_post: true,
+            flags,
+            flags_of: &sender.auth,
+            ignores_quota: recipient.ignores_quota,
         };
-        self.tell_of_sieve(&recipient.entry, &userid);
+        if user.is_none() {
+            return self.post(&asked);
+        }
         if !parts.boxes.is_empty() {
-            let mut done =
-                self.bring_to_mailbox(&parts.to_name(rules), recipient, Some(&userid), Gate::Sender);
+            let mut done = self.post(&asked);
             let is_missing = matches!(done, Err(Refusal::Store(Error::NotFound)));
             if is_missing && self.lmtpd.settings.matches_fuzzily {
-                if let Some(found) = fuzzy_match(&self.lmtpd.catalog, parts)? {
-                    done =
-                        self.bring_to_mailbox(&found.to_name(rules), recipient, Some(&userid), Gate::Sender);
-                }
+                fuzzy = fuzzy_match(&self.lmtpd.catalog, parts)?.map(|found| found.to_name(rules));
+            }
+            if let Some(found) = &fuzzy {
+                done = self.post(&Posting { name: found, ..asked });
             }
             if done.is_ok() {
                 return done;
             }
         }
-        let inbox = MboxName::user_inbox(&userid, rules);
-        self.bring_to_mailbox(&inbox, recipient, Some(&userid), Gate::Open)
+        self.post(&Posting { name: &inbox, actor: &owner, checks_post: false, ..asked })
     }
 
-    fn bring_to_mailbox(
+    /// Puts the message into one mailbox. C: deliver_mailbox()
+    pub(crate) fn post(&mut self, posting: &Posting<'_>) -> Result<(), Refusal> {
+        let (target, lock) = self.target(posting)?;
+        let outcome = self.batch.deliver_one(&target)?;
+        drop(lock);
+        self.told(posting, &target, outcome);
+        Ok(())
+    }
+
+    /// Puts another text of the message there.
+    pub(crate) fn post_other(&mut self, stage: Stage, posting: &Posting<'_>) -> Result<(), Refusal> {
+        let (target, lock) = self.target(posting)?;
+        let options = BatchOptions { expected: 1, ..self.options.clone() };
+        let mut batch = DeliveryBatch::new(&self.lmtpd.store, stage.finish()?, options);
+        let outcome = batch.deliver_one(&target)?;
+        drop(lock);
+        batch.finish();
+        self.told(posting, &target, outcome);
+        Ok(())
+    }
+
+    /// Puts a mail of our own there, one second from now so that it follows what it answers.
+    pub(crate) fn append_copy(
         &mut self,
+        stage: Stage,
         name: &MboxName,
-        recipient: &Recipient,
-        userid: Option<&[u8]>,
-        gate: Gate,
+        auth: &AuthState,
+        flags: &[Vec<u8>],
     ) -> Result<(), Refusal> {
+        let posting = Posting {
+            name,
+            user: None,
+            actor: auth,
+            checks_post: true,
+            flags,
+            flags_of: auth,
+            ignores_quota: true,
+        };
+        let (mut target, lock) = self.target(&posting)?;
+        target.params.internaldate = UnixTime(UnixTime::now().0 + 1);
+        let mut batch = DeliveryBatch::new(&self.lmtpd.store, stage.finish()?, BatchOptions::default());
+        let outcome = batch.deliver_one(&target)?;
+        drop(lock);
+        batch.finish();
+        if let Outcome::Delivered(delivered) = outcome {
+            self.tell_others(&target.location, *delivered);
+        }
+        Ok(())
+    }
+
+    fn told(&mut self, posting: &Posting<'_>, target: &append::Target, outcome: Outcome) {
+        if let Outcome::Delivered(delivered) = outcome {
+            self.tell(&target.location, *delivered);
+        }
+        if let (Some(userid), Some(_)) = (posting.user, &self.lmtpd.notifier) {
+            let owner = posting.name.owner(self.lmtpd.catalog.rules());
+            self.notify(userid, posting.name, owner.as_deref());
+        }
+    }
+
+    /// Where a copy goes and with what; the lock of its owner.
+    fn target(&self, posting: &Posting<'_>) -> Result<(append::Target, UserLock), Refusal> {
         let lmtpd = self.lmtpd;
         let catalog = &lmtpd.catalog;
-        let owner = name.owner(catalog.rules());
+        let owner = posting.name.owner(catalog.rules());
         let lock = lmtpd.store.lock_owner(owner.as_deref(), Mode::Exclusive)?;
-        let entry = catalog.lookup(name)?;
+        let entry = catalog.lookup(posting.name)?;
         if entry.mbtype.is_remote() {
             return Err(Refusal::Remote);
         }
@@ -145,38 +239,26 @@ impl Delivery<'_> {
             return Err(Error::NotSupported.into());
         }
         self.check_special_use(&entry)?;
-        if let Gate::Sender = gate {
-            let acl = entry.acl();
-            let target = Target { acl: &acl, owner: owner.as_deref() };
-            let _: Granted = authorize(&self.sender.auth, Op::Post, &target).map_err(denied)?;
+        let acl = entry.acl();
+        let target = Target { acl: &acl, owner: owner.as_deref() };
+        if posting.checks_post {
+            let _: Granted = authorize(posting.actor, Op::Post, &target).map_err(denied)?;
         }
-        let location = catalog.location(&entry)?;
-        let quota = if recipient.ignores_quota {
+        let rights = my_rights(posting.actor, &target) | my_rights(posting.flags_of, &target);
+        let quota = if posting.ignores_quota {
             QuotaCheck::Skip
         } else if lmtpd.settings.strict_quota {
             QuotaCheck::Room(QuotaUse { storage_octets: self.octets, messages: 1, annotation_octets: 0 })
         } else {
             QuotaCheck::Room(QuotaUse::default())
         };
-        let actor = match gate {
-            Gate::Open => userid.unwrap_or_default().to_vec(),
-            Gate::Sender => self.sender.auth.userid().to_vec(),
-        };
-        let target = append::Target {
-            location,
-            params: AppendParams { internaldate: self.internaldate, ..AppendParams::default() },
-            userid: actor,
-            quota,
-        };
-        let outcome = self.batch.deliver_one(&target)?;
-        drop(lock);
-        if let Outcome::Delivered(delivered) = outcome {
-            self.tell(&target.location, *delivered);
-        }
-        if let (Some(userid), Some(_)) = (userid, &lmtpd.notifier) {
-            self.notify(userid, name, owner.as_deref());
-        }
-        Ok(())
+        let params = flagged(
+            AppendParams { internaldate: self.internaldate, ..AppendParams::default() },
+            posting.flags,
+            rights,
+        );
+        let location = catalog.location(&entry)?;
+        Ok((append::Target { location, params, userid: posting.actor.userid().to_vec(), quota }, lock))
     }
 
     /// Folders of certain special uses take no deliveries. An INBOX never has one.
@@ -202,6 +284,12 @@ impl Delivery<'_> {
                 log::printable(name, 1024)
             ),
         );
+        self.tell_others(location, delivered);
+    }
+
+    /// All but the log.
+    fn tell_others(&mut self, location: &Location, delivered: Delivered) {
+        let name = location.name.as_bytes();
         let catalog = &self.lmtpd.catalog;
         catalog.forget_status(&location.name);
         catalog.sync_log(&[b"MAILBOX", name]);
@@ -235,42 +323,28 @@ impl Delivery<'_> {
         };
         notifier.notify(&notification, Patience::Wait(NOTIFY_PATIENCE));
     }
+}
 
-    /// Scripts are not run yet; whoever has one hears of it in the log (docs/deviations.md).
-    fn tell_of_sieve(&self, inbox: &MbEntry, userid: &[u8]) {
-        if std::fs::symlink_metadata(self.active_script(inbox, userid)).is_ok() {
-            let user = log::printable(userid, 256);
-            log::write(
-                Priority::Notice,
-                format_args!(
-                    "{user} has an active Sieve script, which is not run yet: delivering without it"
-                ),
-            );
+/// The flags that the rights allow. C: append_apply_flags()
+fn flagged(params: AppendParams, flags: &[Vec<u8>], rights: Rights) -> AppendParams {
+    let mut params = params;
+    for flag in flags {
+        let (system, right) = match flag.to_ascii_lowercase().as_slice() {
+            b"\\seen" => (Some(SystemFlags::SEEN), Rights::NONE),
+            b"\\deleted" => (Some(SystemFlags::DELETED), Rights::DELETEMSG),
+            b"\\answered" => (Some(SystemFlags::ANSWERED), Rights::WRITE),
+            b"\\draft" => (Some(SystemFlags::DRAFT), Rights::WRITE),
+            b"\\flagged" => (Some(SystemFlags::FLAGGED), Rights::WRITE),
+            _ => (None, Rights::WRITE),
+        };
+        if !rights.has(right) {
+            continue;
         }
-    }
-
-    /// C: user_sieve_path(), sieve_dir_get_active()
-    fn active_script(&self, inbox: &MbEntry, userid: &[u8]) -> PathBuf {
-        let config = &self.lmtpd.config;
-        let catalog = &self.lmtpd.catalog;
-        let mut path = config.path(Opt::Sievedir).map(PathBuf::from).unwrap_or_default();
-        match &inbox.uniqueid {
-            Some(uniqueid) if !inbox.mbtype.has_legacy_dirs() => {
-                path.push(OsStr::from_bytes(&id_dir(uniqueid)));
-            }
-            _ => {
-                let Parts { domain, localpart, .. } = Parts::from_userid(userid, catalog.rules());
-                let letter = |name: &[u8]| catalog.dirhash().letter(name).to_string();
-                if let Some(domain) = domain {
-                    path.extend(["domain".into(), letter(&domain)]);
-                    path.push(OsStr::from_bytes(&domain));
-                }
-                let local = localpart.unwrap_or_default();
-                path.push(letter(&local));
-                path.push(OsStr::from_bytes(&local));
-            }
+        match system {
+            Some(system) => params.system_flags = params.system_flags.with(system),
+            None => params.keywords.push(flag.clone()),
         }
-        path.push("defaultbc");
-        path
+        params.flag_names.push(flag.clone());
     }
+    params
 }

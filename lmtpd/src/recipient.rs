@@ -13,6 +13,8 @@ use std::ops::ControlFlow;
 /// An accepted recipient.
 #[derive(Clone, Debug)]
 pub struct Recipient {
+    /// The address of RCPT.
+    pub address: Vec<u8>,
     /// User and folder, or a shared mailbox.
     pub parts: Parts,
     /// The INBOX of the user, or the shared mailbox, as RCPT found it.
@@ -24,6 +26,14 @@ pub struct Recipient {
 /// Who sends, as far as the peer vouches for it: MAIL's `AUTH=`.
 #[derive(Debug)]
 pub struct Sender {
+    /// MAIL's reverse-path.
+    pub return_path: Vec<u8>,
+    /// MAIL's `AUTH=`.
+    pub authid: Option<Vec<u8>>,
+    /// The client, `host [ip]`.
+    pub clienthost: String,
+    /// Its address, unless it came over a unix socket.
+    pub remote_ip: Option<String>,
     /// `anonymous` without `AUTH=`.
     pub auth: AuthState,
     /// SIZE of MAIL, 0 without.
@@ -43,12 +53,14 @@ pub fn find(
     let mut refusal = Refusal::Store(Error::NotFound);
     if !address.is_empty() {
         match verify(lmtpd, parts_of(lmtpd, address), ignores_quota, sender) {
-            Ok(recipient) => return Ok(recipient),
+            Ok(recipient) => return Ok(Recipient { address: address.to_vec(), ..recipient }),
             Err(error) => refusal = error,
         }
     }
     let Some(catchall) = &lmtpd.settings.catchall else { return Err(refusal) };
-    verify(lmtpd, Parts::from_userid(catchall, lmtpd.namespace.rules()), ignores_quota, sender)
+    let recipient =
+        verify(lmtpd, Parts::from_userid(catchall, lmtpd.namespace.rules()), ignores_quota, sender)?;
+    Ok(Recipient { address: address.to_vec(), ..recipient })
 }
 
 fn parts_of(lmtpd: &Lmtpd, address: &[u8]) -> Parts {
@@ -110,7 +122,7 @@ fn verify(lmtpd: &Lmtpd, parts: Parts, ignores_quota: bool, sender: &Sender) -> 
             return Err(Error::DeliveryDisabled.into());
         }
     }
-    Ok(Recipient { parts, entry, ignores_quota })
+    Ok(Recipient { address: Vec::new(), parts, entry, ignores_quota })
 }
 
 /// What a closed gate means here.

@@ -10,6 +10,20 @@ pub enum Refusal {
     Store(Error),
     /// The mailbox lies on another server, and there is no way there from here.
     Remote,
+    /// The recipient's script says so: complete lines.
+    Rejected(Vec<u8>),
+}
+
+impl Refusal {
+    /// C's sentence for it.
+    #[must_use]
+    pub fn sentence(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.sentence(),
+            Self::Remote => "Server(s) unavailable to complete operation",
+            Self::Rejected(_) => "Message rejected",
+        }
+    }
 }
 
 impl From<Error> for Refusal {
@@ -32,6 +46,7 @@ pub fn delivered(result: &Result<(), Refusal>, settings: &Settings, session: &st
 pub fn refused(refusal: &Refusal, settings: &Settings, session: &str) -> Vec<u8> {
     match refusal {
         Refusal::Store(error) => refused_text(error, settings, session),
+        Refusal::Rejected(lines) => lines.clone(),
         Refusal::Remote => b"451 4.4.3 Server(s) unavailable to complete operation\r\n".to_vec(),
     }
 }

@@ -277,10 +277,18 @@ impl<'p> Session<'p> {
             None => AuthState::anonymous(config),
         };
         let octets = i64::try_from(mail.size_octets.unwrap_or(0)).unwrap_or(i64::MAX);
+        let sender = Sender {
+            return_path: mail.return_path.clone(),
+            authid: mail.auth.clone(),
+            clienthost: self.clienthost.clone(),
+            remote_ip: self.addresses.map(|(_, remote)| remote.ip().to_string()),
+            auth,
+            octets,
+        };
         self.envelope = Some(Envelope {
             return_path: mail.return_path,
             authid: mail.auth,
-            sender: Sender { auth, octets },
+            sender,
             recipients: Vec::new(),
         });
         self.stream.write(b"250 2.1.0 ok\r\n");

@@ -35,7 +35,7 @@ mod vars;
 pub use action::{Action, Folder, Keep, Notice, Redirect, Reject, Snooze, Tracked, Vacation};
 pub use evaluate::run;
 pub use headers::Headers;
-pub use host::{Effects, Envelope, Host, Included, Input, NotIncluded};
+pub use host::{Deed, Effects, Envelope, Host, Included, Input, NotIncluded};
 pub use perform::Failed;
 
 use std::borrow::Cow;
