@@ -80,7 +80,7 @@ impl Script {
 }
 
 /// A certificate with its key in one file, made once.
-fn certificate() -> &'static Path {
+pub(crate) fn certificate() -> &'static Path {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     FILE.get_or_init(|| {
         let dir = tempfile::Builder::new().prefix("cyrus-it-tls-").tempdir().expect("tempdir").keep();

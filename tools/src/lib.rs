@@ -34,6 +34,7 @@ mod describe;
 mod edit;
 pub mod io;
 mod ipurge;
+mod managesieve;
 mod mbexamine;
 mod mbpath;
 mod mbtool;
@@ -102,6 +103,12 @@ pub const TOOLS: &[Tool] = &[
     Tool { name: "cyr_info", about: "show the configuration and what the server does", run: cyr_info::run },
     Tool { name: "cyr_userseen", about: "remove the seen state of owners", run: cyr_userseen::run },
     Tool { name: "cyradm", about: "administer an IMAP server, from a terminal or a pipe", run: cyradm::run },
+    Tool { name: "installsieve", about: "put a Sieve script on a server", run: managesieve::installsieve },
+    Tool {
+        name: "sieveshell",
+        about: "manage Sieve scripts, from a terminal or a pipe",
+        run: managesieve::sieveshell,
+    },
     Tool { name: "mbexamine", about: "show what the files of a mailbox say", run: mbexamine::run },
     Tool { name: "mbpath", about: "tell where the files of a mailbox are", run: mbpath::run },
     Tool { name: "deliver", about: "hand a message to lmtpd", run: deliver::run },
