@@ -315,4 +315,76 @@ mod tests {
             check(text, user, &[Parsed::Refused(refusal)]);
         }
     }
+
+    /// A session of any octets: it ends, nothing in it grows past what came, and a line feed always brings the lexer back.
+    /// `FUZZ_SECONDS` makes it last longer than a moment.
+    #[test]
+    fn any_octets_are_taken_and_the_lexer_comes_back() {
+        const SEEDS: [&str; 8] = [
+            "AUTHENTICATE \"PLAIN\" \"AGFubgBwdw==\"\r\n",
+            "PUTSCRIPT \"a\" {5+}\r\nkeep;\r\n",
+            "GETSCRIPT {3+}\r\na\"b\r\nHAVESPACE \"x\" 99999999999999999999\r\n",
+            "RENAMESCRIPT \"a\" \"b\\\"c\\\\\"\r\nLOGOUT\r\n",
+            "NOOP \"tag\"\r\nSTARTTLS\r\nUNAUTHENTICATE\r\n",
+            "CHECKSCRIPT {18446744073709551615+}\r\nx",
+            "LISTSCRIPTS\nCAPABILITY\r\nDELETESCRIPT \"\"\r\n",
+            "SETACTIVE \"é\"\r\n\r\r\n=(){}*\r\n",
+        ];
+        let seconds = std::env::var("FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+        let mut random = fastrand::Rng::new();
+        let mut rounds = 0_u64;
+        while rounds < 20_000 || std::time::Instant::now() < end {
+            rounds += 1;
+            let mut text = Vec::new();
+            for _ in 0..random.usize(1..4) {
+                text.extend_from_slice(SEEDS[random.usize(..SEEDS.len())].as_bytes());
+            }
+            for _ in 0..random.usize(0..8) {
+                let at = random.usize(..text.len().max(1)).min(text.len());
+                match random.u8(..4) {
+                    0 => text.truncate(at),
+                    1 => text.insert(at, random.u8(..)),
+                    2 => {
+                        let signs = b"\"{}+\\\r\n 0a";
+                        text.insert(at, signs[random.usize(..signs.len())]);
+                    }
+                    _ => {
+                        if let Some(octet) = text.get_mut(at) {
+                            *octet = random.u8(..);
+                        }
+                    }
+                }
+            }
+            let state = State {
+                is_authenticated: random.bool(),
+                only_verifies: random.bool(),
+                has_tls: random.bool(),
+                needs_tls: random.bool(),
+            };
+            let limits = Limits { script_octets: random.u64(0..64), has_tls: state.has_tls };
+            let mut lexer = Lexer::new(limits);
+            let mut source = Octets(&text);
+            loop {
+                let before = source.0.len();
+                match parse(&mut lexer, &mut source, state) {
+                    Ok(Parsed::Gone) => break,
+                    Ok(Parsed::Command(Command::PutScript(name, script))) => {
+                        assert!((name.len() + script.len()) <= text.len());
+                        assert!(script.len() as u64 <= limits.script_octets);
+                    }
+                    Ok(_) => {}
+                    Err(never) => match never {},
+                }
+                assert!(source.0.len() < before, "no progress in {}", text.escape_ascii());
+            }
+            lexer.recover();
+            let mut source = Octets(b"junk\nLOGOUT\r\n");
+            let last = parse(&mut lexer, &mut source, State { only_verifies: false, ..state });
+            assert_eq!(last, Ok(Parsed::Command(Command::Logout)));
+        }
+        if seconds > 0 {
+            println!("{rounds} sessions");
+        }
+    }
 }

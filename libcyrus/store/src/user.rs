@@ -197,6 +197,16 @@ impl Catalog {
             sync_parent(&target)?;
             sync_parent(&source)?;
         }
+        if self.config().switch(Opt::Sieveusehomedir) {
+            return Ok(());
+        }
+        let (source, target) = (self.sieve_path(&old, None), self.sieve_path(&new, None));
+        if source.is_dir() && !target.exists() {
+            make_parent(&target)?;
+            std::fs::rename(&source, &target).map_err(|error| Error::io("rename", &source, error))?;
+            sync_parent(&target)?;
+            sync_parent(&source)?;
+        }
         Ok(())
     }
 }

@@ -93,6 +93,8 @@ impl Scripts {
             let text = format!("failed to create {} ({error})", self.folder);
             log::write(Priority::Err, format_args!("IOERROR: {text}"));
         })?;
+        // Rows of a mailbox of that name that is gone.
+        self.db.remove_scripts()?;
         let active = dir.active();
         for file in dir.old_scripts() {
             let path = dir.script(&file);
