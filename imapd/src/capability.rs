@@ -45,6 +45,7 @@ const TOKENS: &[(&str, When)] = &[
     ("NAMESPACE", When::LoggedIn),             // RFC 2342
     ("OBJECTID", When::LoggedIn),              // RFC 8474
     ("PREVIEW", When::LoggedIn),               // RFC 8970
+    ("QRESYNC", When::LoggedIn),               // RFC 7162
     ("QUOTA", When::LoggedIn),                 // RFC 2087
     ("RIGHTS=kxten", When::LoggedIn),          // RFC 4314
     ("SAVEDATE", When::LoggedIn),              // RFC 8514

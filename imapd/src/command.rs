@@ -265,6 +265,21 @@ pub struct SelectOptions {
     pub condstore: bool,
     /// ANNOTATE (RFC 5257), accepted as C does.
     pub annotate: bool,
+    /// QRESYNC (RFC 7162 3.2.5).
+    pub qresync: Option<Qresync>,
+}
+
+/// What a client knows of a mailbox it selects again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Qresync {
+    /// UIDVALIDITY.
+    pub uidvalidity: u32,
+    /// MODSEQ up to which it knows all.
+    pub modseq: u64,
+    /// The UIDs it knows of; all when `None`.
+    pub uids: Option<Sequence>,
+    /// Message numbers and the UIDs they had.
+    pub known: Option<(Sequence, Sequence)>,
 }
 
 /// What FETCH gives for each message.
@@ -274,6 +289,8 @@ pub struct FetchRequest {
     pub items: Vec<FetchItem>,
     /// CHANGEDSINCE (RFC 7162 3.1.4.1); it implies MODSEQ.
     pub changed_since: Option<u64>,
+    /// VANISHED (RFC 7162 3.2.6): what went since is told, too.
+    pub vanished: bool,
 }
 
 /// One FETCH item.

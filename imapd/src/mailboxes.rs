@@ -45,8 +45,8 @@ impl Session<'_> {
     /// `NotFound` and what reading mailboxes.db gives.
     pub fn find(&self, name: &MboxName) -> Result<Found> {
         let catalog = &self.imapd.catalog;
-        let may_see_deleted = self.user.as_ref().is_some_and(|user| user.auth.is_admin())
-            || self.imapd.config.switch(Opt::Allowdeleted);
+        let may_see_deleted =
+            self.authorize_server(ServerOp::ListAll).is_ok() || self.imapd.config.switch(Opt::Allowdeleted);
         if !may_see_deleted && name.is_deleted(catalog.rules()) {
             return Err(Error::NotFound);
         }

@@ -50,6 +50,8 @@ pub struct User {
 pub struct Enabled {
     /// CONDSTORE: FETCH responses carry MODSEQ.
     pub condstore: bool,
+    /// QRESYNC: VANISHED stands for EXPUNGE, and unasked FETCH responses carry UID.
+    pub qresync: bool,
 }
 
 /// The selected mailbox.
@@ -373,6 +375,7 @@ impl<'p> Session<'p> {
             arguments_octets: octets(Opt::Maxargssize),
             literal_minus: config.switch(Opt::Literalminus),
             conversations: config.switch(Opt::Conversations),
+            qresync: self.enabled.qresync,
             login_needs_layer: self.user.is_none() && cmd::login::needs_layer_for_password(self),
         }
     }

@@ -167,7 +167,6 @@ pub const LACKING: &[&str] = &[
     "BINARY",
     "CATENATE",
     "MAILBOX-REFERRALS",
-    "QRESYNC",
     "URLAUTH",
     "URLAUTH=BINARY",
     "LIST-METADATA",

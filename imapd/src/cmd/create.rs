@@ -5,7 +5,7 @@
 use crate::command::CreateOptions;
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
-use libcyrus::auth::Granted;
+use libcyrus::auth::{Granted, ServerOp};
 use libcyrus::autocreate::{Autocreate, give_special_uses, quota_limits};
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
@@ -58,7 +58,7 @@ fn try_create(
     let wanted = wanted(session, user.auth.userid(), &parts, options)?;
     let is_special = wanted.partition.is_some() || wanted.uniqueid.is_some();
     let is_frontend = session.imapd.config.string(Opt::Proxyservers).is_none();
-    if is_special && !user.auth.is_admin() && is_frontend {
+    if is_special && is_frontend && session.authorize_server(ServerOp::Place).is_err() {
         return Err(Error::PermissionDenied.into());
     }
     let inbox = |at: usize| parts.boxes.get(at).is_some_and(|each| each.eq_ignore_ascii_case(b"INBOX"));

@@ -5,11 +5,16 @@ use crate::session::{Flow, Session};
 
 /// ENABLE: tells what of the list was switched on by this command.
 pub fn enable(session: &mut Session<'_>, capabilities: &[Vec<u8>]) -> Flow {
-    let wants_condstore = capabilities.iter().any(|name| name == b"CONDSTORE");
+    let wants_qresync = capabilities.iter().any(|name| name == b"QRESYNC");
+    let wants_condstore = wants_qresync || capabilities.iter().any(|name| name == b"CONDSTORE");
     let mut enabled = Vec::new();
     if wants_condstore && !session.enabled.condstore {
         session.enabled.condstore = true;
         enabled.extend_from_slice(b" CONDSTORE");
+    }
+    if wants_qresync && !session.enabled.qresync {
+        session.enabled.qresync = true;
+        enabled.extend_from_slice(b" QRESYNC");
     }
     // Without anything new C says nothing, whatever RFC 5161 3.2 wants.
     if !enabled.is_empty() {

@@ -10,8 +10,9 @@ use crate::response::fetch::{Facts, Held, Plan, Trouble};
 use crate::session::{Flow, Session};
 use libcyrus::auth::Op;
 use libcyrus::base::config::Opt;
-use libcyrus::imap::view::{By, View};
+use libcyrus::imap::view::{By, Resync, View};
 use libcyrus::service::signals;
+use libcyrus::store::Error;
 use libcyrus::store::annotate::Level;
 use libcyrus::store::mailbox::Record;
 use libcyrus::util::ids::{ModSeq, MsgNo};
@@ -47,7 +48,13 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
         Err(error) => return Ok(failed(session, error, started)),
     };
     announce(session);
-    let form = response::FlagsForm { uid: by == By::Uid, modseq: false };
+    if request.vanished
+        && let Err(error) = tell_vanished(session, ids, request)
+    {
+        return Ok(failed(session, error, started));
+    }
+    let uid = by == By::Uid || session.enabled.qresync;
+    let form = response::FlagsForm { uid, modseq: false };
     let mut beside = Beside::new(session, &msgnos);
     let folder = super::selected_external_name(session);
     let max_header_lines = u32::try_from(session.imapd.config.int(Opt::Maxheaderlines)).unwrap_or(0);
@@ -63,6 +70,7 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
         max_header_lines,
         limits,
         condstore: session.enabled.condstore,
+        qresync: session.enabled.qresync,
         annotations: wanted.as_ref(),
         preview_entry: preview_entry.and_then(|entry| entry.strip_prefix(b"/shared")),
         userid: &userid,
@@ -115,6 +123,22 @@ pub fn fetch(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Re
     let answer =
         if fetched || by == By::Uid { Answer::completed() } else { Answer::no("No matching messages") };
     Ok(answer.after(started.elapsed()).into())
+}
+
+/// `* VANISHED (EARLIER)` of the UIDs named that went since CHANGEDSINCE.
+fn tell_vanished(session: &mut Session<'_>, ids: &Ids, request: &FetchRequest) -> Result<(), Error> {
+    let since = ModSeq(request.changed_since.unwrap_or(0));
+    let gone = super::with_selected(session, |selected, _| {
+        let uids = selected.view.resolve(super::ranges(ids), By::Uid);
+        let uidvalidity = selected.view.uidvalidity();
+        selected.view.vanished(&Resync { uidvalidity, modseq: since, uids: Some(uids), known: None })
+    });
+    if let Some(gone) = gone.transpose()?.flatten() {
+        let mut out = Vec::new();
+        response::vanished(&mut out, "(EARLIER) ", &gone);
+        session.stream.write(&out);
+    }
+    Ok(())
 }
 
 /// The mailboxes that hold a message and that the user may read; without a readable database none.

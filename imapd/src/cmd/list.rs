@@ -8,6 +8,7 @@ use crate::command::ListRequest;
 use crate::reply::Answer;
 use crate::response::list::{Attributes, put_line};
 use crate::session::{Flow, Session, User};
+use libcyrus::auth::ServerOp;
 use libcyrus::base::config::{Config, Opt};
 use libcyrus::store::mboxlist::{Find, Found, MbEntry, MbKind, Step};
 use libcyrus::store::{Catalog, Result};
@@ -117,13 +118,9 @@ fn list_data(
     calls: &mut u32,
 ) -> Result<()> {
     let catalog = &session.imapd.catalog;
-    let find = Find {
-        namespace: &user.namespace,
-        auth: &user.auth,
-        is_admin: user.auth.is_admin(),
-        patterns: &request.patterns,
-    };
-    let skips = Skips { request, user, folders: NonImapFolders::new(&session.imapd.config) };
+    let is_admin = session.authorize_server(ServerOp::ListAll).is_ok();
+    let find = Find { namespace: &user.namespace, auth: &user.auth, is_admin, patterns: &request.patterns };
+    let skips = Skips { request, user, is_admin, folders: NonImapFolders::new(&session.imapd.config) };
     let responses = if request.select_recursivematch {
         recursive_match(catalog, &find, &skips, calls)?
     } else if request.select_subscribed {
@@ -157,12 +154,14 @@ impl NonImapFolders {
 struct Skips<'a> {
     request: &'a ListRequest,
     user: &'a User,
+    /// Sees everything.
+    is_admin: bool,
     folders: NonImapFolders,
 }
 
 impl Skips<'_> {
     fn skips(&self, ext: &[u8], entry: Option<&MbEntry>) -> bool {
-        if self.user.auth.is_admin() {
+        if self.is_admin {
             return false;
         }
         let mbtype = entry.map(|entry| entry.mbtype).unwrap_or_default();

@@ -147,7 +147,13 @@ fn failed(session: &mut Session<'_>, error: StoreError) -> Flow {
     if matches!(error, StoreError::NotFound)
         && let Some(selected) = session.selected.as_mut()
     {
-        let gone = "* 1 EXPUNGE\r\n".repeat(usize::try_from(selected.view.vanish()).unwrap_or(0));
+        let last = selected.view.last_uid();
+        let told = usize::try_from(selected.view.vanish()).unwrap_or(0);
+        let gone = match session.enabled.qresync {
+            true if told > 0 => format!("* VANISHED 1:{last}\r\n"),
+            true => String::new(),
+            false => "* 1 EXPUNGE\r\n".repeat(told),
+        };
         session.stream.write(gone.as_bytes());
     }
     Answer::from(error).into()

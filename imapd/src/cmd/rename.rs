@@ -1,9 +1,10 @@
 //! RENAME (RFC 3501 6.3.5): trees, INBOX, users and partitions.
 
 use crate::host::ProcessHost;
+use crate::mailboxes::Found;
 use crate::reply::Answer;
 use crate::session::{Flow, Session};
-use libcyrus::auth::Granted;
+use libcyrus::auth::{Granted, Op, ServerOp};
 use libcyrus::base::config::Opt;
 use libcyrus::imap::view::{Access, By, View};
 use libcyrus::store::append::{AppendTxn, CopyFlags, QuotaCheck};
@@ -20,8 +21,7 @@ use std::ops::ControlFlow;
 
 /// RENAME.
 pub fn rename(session: &mut Session<'_>, from: &[u8], to: &[u8], partition: Option<&[u8]>) -> Flow {
-    let is_admin = session.user.as_ref().is_some_and(|user| user.auth.is_admin());
-    if partition.is_some() && !is_admin {
+    if partition.is_some() && session.authorize_server(ServerOp::Place).is_err() {
         return Answer::from(Error::PermissionDenied).into();
     }
     if partition.is_some() && from != to {
@@ -67,14 +67,14 @@ fn find_source(session: &Session<'_>, from: &MboxName) -> Result<MbEntry> {
     if entry.mbtype.is_reserved() || entry.mbtype.is_deleted() {
         return Err(Error::NotFound);
     }
-    let Some(user) = &session.user else { return Err(Error::PermissionDenied) };
-    if !user.auth.is_admin() && entry.mbtype.is_intermediate() {
+    if entry.mbtype.is_intermediate() {
         let mut verdict = Ok(());
         catalog.each_entry(&from.to_db(catalog.rules()), Show::Mailboxes, |child| {
-            let rights = user.auth.rights(&child.acl());
-            if !rights.has(Rights::DELETEMBOX) {
-                let is_visible = rights.has(Rights::LOOKUP);
-                verdict = Err(if is_visible { Error::PermissionDenied } else { Error::NotFound });
+            let (acl, owner) = (child.acl(), child.name.owner(catalog.rules()));
+            let below = Found { entry: child, acl, owner };
+            if let Err(answer) = session.authorize(Op::DeleteMailbox, &below) {
+                verdict =
+                    Err(if answer.is_nonexistent() { Error::NotFound } else { Error::PermissionDenied });
             }
             ControlFlow::Break(())
         })?;
@@ -99,7 +99,7 @@ fn rename_tree(
         && from.is_user_inbox(rules)
         && to.is_user_inbox(rules)
         && from != to
-        && user.auth.is_admin();
+        && session.authorize_server(ServerOp::MoveUser).is_ok();
     let is_nested = from != to && (to.is_in_tree_of(from) || from.is_in_tree_of(to));
     let is_tree = !is_nested && from != to;
     let tool = Actor::Tool(Granted::admin("RENAME"));

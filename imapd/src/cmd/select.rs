@@ -1,19 +1,20 @@
 //! SELECT and EXAMINE (RFC 3501 6.3.1, 6.3.2, RFC 7162 3.1.8, RFC 8474).
 
-use crate::command::SelectOptions;
+use crate::command::{Qresync, SelectOptions};
 use crate::host::ProcessHost;
 use crate::reply::Answer;
 use crate::response;
 use crate::session::{Flow, Selected, Session};
 use libcyrus::auth::{Granted, Op};
 use libcyrus::base::config::Opt;
-use libcyrus::imap::view::{Access, View};
+use libcyrus::imap::view::{Access, By, Resync, View};
 use libcyrus::store::Error;
 use libcyrus::store::Resource;
 use libcyrus::store::lock::Mode;
 use libcyrus::store::mboxlist::MbKind;
 use libcyrus::store::quota::Limit;
 use libcyrus::util::acl::Rights;
+use libcyrus::util::ids::{ModSeq, UidValidity};
 use libcyrus::util::mboxname::MboxName;
 use std::time::{Duration, Instant};
 
@@ -54,7 +55,7 @@ fn open(
         warn_about_quota(session, view.mailbox().header().quotaroot.clone());
     }
     session.selected = Some(Selected { name, view });
-    tell(session);
+    tell(session, options.qresync.as_ref())?;
     let writes = access.write || access.set_seen || access.delete_messages || access.expunge;
     let code = if writes && !examining { "READ-WRITE" } else { "READ-ONLY" };
     Ok(Answer::completed().with_code(code))
@@ -115,8 +116,9 @@ fn refuse_foreign(session: &Session<'_>, name: &MboxName) -> Result<(), Answer> 
 }
 
 /// What a SELECT tells, in C's order (C: `index_select()`).
-fn tell(session: &mut Session<'_>) {
-    let Some(selected) = session.selected.as_mut() else { return };
+fn tell(session: &mut Session<'_>, qresync: Option<&Qresync>) -> Result<(), Error> {
+    let condstore = session.enabled.condstore;
+    let Some(selected) = session.selected.as_mut() else { return Ok(()) };
     let view = &mut selected.view;
     view.tell_exists();
     view.take_keyword_change();
@@ -134,7 +136,32 @@ fn tell(session: &mut Session<'_>) {
     response::put(&mut out, format_args!("* OK [MAILBOXID ({uniqueid})] Ok\r\n"));
     // RFC 5257 wants a bound; none is enforced.
     out.extend_from_slice(b"* OK [ANNOTATIONS 65536] Ok\r\n");
+    if let Some(qresync) = qresync {
+        tell_resync(&mut out, view, qresync, condstore)?;
+    }
     session.stream.write(&out);
+    Ok(())
+}
+
+/// What went and what changed since the client was last here (RFC 7162 3.2.5).
+fn tell_resync(out: &mut Vec<u8>, view: &mut View, qresync: &Qresync, condstore: bool) -> Result<(), Error> {
+    let uids = qresync.uids.as_ref().map(|uids| view.resolve(&uids.0, By::Uid));
+    let known = qresync
+        .known
+        .as_ref()
+        .map(|(numbers, uids)| (view.resolve(&numbers.0, By::MsgNo), view.resolve(&uids.0, By::Uid)));
+    let (uidvalidity, modseq) = (UidValidity(qresync.uidvalidity), ModSeq(qresync.modseq));
+    let resync = Resync { uidvalidity, modseq, uids, known };
+    let Some(gone) = view.vanished(&resync)? else { return Ok(()) };
+    response::vanished(out, "(EARLIER) ", &gone);
+    let form = response::FlagsForm { uid: true, modseq: condstore };
+    for (msgno, row) in view.rows() {
+        let is_asked = resync.uids.as_ref().is_none_or(|uids| uids.contains(row.uid.0));
+        if is_asked && row.modseq > modseq {
+            response::message_flags(out, msgno, row, view.keywords(), form);
+        }
+    }
+    Ok(())
 }
 
 /// What the rights allow in the selected mailbox.

@@ -55,6 +55,9 @@ fn request(lexer: &mut Lexer<'_>, name: &str) -> Result<FetchRequest, Bad> {
         modifiers(lexer, name, &mut request)?;
     }
     lexer.end()?;
+    if request.vanished && request.changed_since.is_none() {
+        return Err(Bad::Missing);
+    }
     Ok(request)
 }
 
@@ -64,6 +67,13 @@ fn modifiers(lexer: &mut Lexer<'_>, name: &str, request: &mut FetchRequest) -> R
     }
     loop {
         let word = lexer.keyword()?;
+        if word == b"VANISHED" && name == "UID Fetch" && lexer.has_qresync() {
+            request.vanished = true;
+            if lexer.eat(b' ')? {
+                continue;
+            }
+            break;
+        }
         if word != b"CHANGEDSINCE" {
             return Err(Bad::text(format!("Invalid {name} modifier {}", shown(&word))));
         }

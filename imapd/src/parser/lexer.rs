@@ -40,6 +40,8 @@ pub struct Limits {
     pub login_needs_layer: bool,
     /// Conversations are kept: FETCH knows their items.
     pub conversations: bool,
+    /// QRESYNC is on: SELECT and UID FETCH know its parameters.
+    pub qresync: bool,
 }
 
 /// Why the conversation cannot go on.
@@ -157,6 +159,12 @@ impl<'a> Lexer<'a> {
     #[must_use]
     pub fn has_conversations(&self) -> bool {
         self.limits.conversations
+    }
+
+    /// Whether QRESYNC is on.
+    #[must_use]
+    pub fn has_qresync(&self) -> bool {
+        self.limits.qresync
     }
 
     /// The next octet, unread; `None` when the peer is gone.

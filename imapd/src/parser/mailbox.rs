@@ -1,8 +1,8 @@
 //! Arguments of the commands on a mailbox as a whole.
 
 use super::lexer::{Bad, Lexer, is_atom};
-use super::shown;
-use crate::command::{Command, CreateOptions, CreateParameter, SelectOptions};
+use super::{sequence, shown};
+use crate::command::{Command, CreateOptions, CreateParameter, Qresync, SelectOptions};
 
 /// One mailbox name and nothing else.
 pub(super) fn only(lexer: &mut Lexer<'_>) -> Result<Vec<u8>, Bad> {
@@ -168,6 +168,42 @@ pub fn examine(lexer: &mut Lexer<'_>, name: &str) -> Result<Command, Bad> {
     Ok(Command::Examine { mailbox, options })
 }
 
+/// ` (uidvalidity modseq [uids] [(numbers uids)])`; `None` for anything else.
+fn qresync(lexer: &mut Lexer<'_>) -> Result<Option<Qresync>, Bad> {
+    if !lexer.eat(b' ')? || !lexer.eat(b'(')? {
+        return Ok(None);
+    }
+    let uidvalidity = lexer.astring()?.unwrap_or_default();
+    let uidvalidity = std::str::from_utf8(&uidvalidity).ok().and_then(|text| text.parse::<u32>().ok());
+    let Some(uidvalidity) = uidvalidity.filter(|&number| number > 0) else { return Ok(None) };
+    if !lexer.eat(b' ')? {
+        return Ok(None);
+    }
+    let Some(modseq) = lexer.number(u64::MAX)? else { return Ok(None) };
+    let mut qresync = Qresync { uidvalidity, modseq, uids: None, known: None };
+    let mut more = lexer.eat(b' ')?;
+    if more && lexer.peek()? != Some(b'(') {
+        let Some(uids) = sequence(&lexer.word()?) else { return Ok(None) };
+        qresync.uids = Some(uids);
+        more = lexer.eat(b' ')?;
+    }
+    if more {
+        if !lexer.eat(b'(')? {
+            return Ok(None);
+        }
+        let Some(numbers) = sequence(&lexer.word()?) else { return Ok(None) };
+        if !lexer.eat(b' ')? {
+            return Ok(None);
+        }
+        let Some(uids) = sequence(&lexer.word()?) else { return Ok(None) };
+        if !lexer.eat(b')')? {
+            return Ok(None);
+        }
+        qresync.known = Some((numbers, uids));
+    }
+    Ok(lexer.eat(b')')?.then_some(qresync))
+}
+
 fn select_arguments(lexer: &mut Lexer<'_>, name: &str) -> Result<(Vec<u8>, SelectOptions), Bad> {
     lexer.space()?;
     let mailbox = lexer.argument()?;
@@ -180,6 +216,10 @@ fn select_arguments(lexer: &mut Lexer<'_>, name: &str) -> Result<(Vec<u8>, Selec
             match lexer.keyword()?.as_slice() {
                 b"CONDSTORE" => options.condstore = true,
                 b"ANNOTATE" => options.annotate = true,
+                b"QRESYNC" if lexer.has_qresync() => {
+                    let invalid = || Bad::text(format!("Invalid QRESYNC parameter list in {name}"));
+                    options.qresync = Some(qresync(lexer)?.ok_or_else(invalid)?);
+                }
                 b"" => return Err(Bad::text(format!("Invalid modifier list in {name}"))),
                 other => return Err(Bad::text(format!("Invalid {name} modifier {}", shown(other)))),
             }

@@ -251,6 +251,8 @@ pub struct Facts<'a> {
     pub limits: &'a libcyrus::mime::Limits,
     /// CONDSTORE is in use: a changed message's MODSEQ is told.
     pub condstore: bool,
+    /// QRESYNC is in use: a changed message's UID is told.
+    pub qresync: bool,
     /// What ANNOTATION asks for.
     pub annotations: Option<&'a Wanted<'a>>,
     /// The entry that holds the text of PREVIEW (option `jmap_preview_annot`), without `/shared`.
@@ -305,7 +307,7 @@ pub fn message(
         flags(&mut writer.out, &row, view.keywords());
         view.flags_told(msgno);
     }
-    if plan.uid {
+    if plan.uid || (changed && facts.qresync) {
         writer.text(format_args!("UID {}", row.uid));
     }
     if plan.digest {
@@ -474,7 +476,7 @@ pub fn row_only(out: &mut Vec<u8>, view: &mut View, msgno: MsgNo, plan: &Plan, f
         flags(out, &row, view.keywords());
         view.flags_told(msgno);
     }
-    if plan.uid {
+    if plan.uid || (changed && facts.qresync) {
         separate(out);
         put(out, format_args!("UID {}", row.uid));
     }

@@ -7,6 +7,7 @@ use crate::session::Session;
 use libcyrus::imap::view::{Row, Update};
 use libcyrus::store::mailbox::SystemFlags;
 use libcyrus::util::ids::MsgNo;
+use libcyrus::util::seqset::SeqSet;
 use std::io::Write;
 
 /// How untagged FETCH responses name their message.
@@ -26,10 +27,20 @@ pub fn changes(session: &mut Session<'_>, with_expunges: bool) {
 /// The same, with UID or MODSEQ in its FETCH responses (UID commands, STORE UNCHANGEDSINCE).
 pub fn changes_as(session: &mut Session<'_>, with_expunges: bool, form: FlagsForm) {
     let Some(selected) = session.selected.as_mut() else { return };
-    let form = FlagsForm { modseq: form.modseq || session.enabled.condstore, ..form };
+    let qresync = session.enabled.qresync;
+    let form = FlagsForm { modseq: form.modseq || session.enabled.condstore, uid: form.uid || qresync };
     let mut out = Vec::new();
-    for update in selected.view.changes(with_expunges) {
+    let updates = selected.view.changes(with_expunges);
+    if qresync {
+        let gone = updates.iter().filter_map(|update| match update {
+            Update::Expunge(_, uid) => Some(uid.0),
+            _ => None,
+        });
+        vanished(&mut out, "", &SeqSet::from_sorted(gone));
+    }
+    for update in updates {
         match update {
+            Update::Expunge(..) if qresync => {}
             Update::Expunge(msgno, _) => put(&mut out, format_args!("* {msgno} EXPUNGE\r\n")),
             Update::Exists { exists, recent } => {
                 put(&mut out, format_args!("* {exists} EXISTS\r\n* {recent} RECENT\r\n"));
@@ -48,6 +59,13 @@ pub fn changes_as(session: &mut Session<'_>, with_expunges: bool, form: FlagsFor
         }
     }
     session.stream.write(&out);
+}
+
+/// `* VANISHED 1:3` (RFC 7162 3.2.10), nothing for nothing.
+pub fn vanished(out: &mut Vec<u8>, how: &str, uids: &SeqSet) {
+    if !uids.ranges().is_empty() {
+        put(out, format_args!("* VANISHED {how}{uids}\r\n"));
+    }
 }
 
 /// `* FLAGS (...)` and `* OK [PERMANENTFLAGS (...)] Ok`. C: `index_listflags()`

@@ -163,6 +163,12 @@ pub enum ServerOp {
     Annotate,
     /// GETQUOTA.
     ReadQuotaRoot,
+    /// Choose partition or unique id: CREATE and RENAME with them.
+    Place,
+    /// See every name: LIST of all mailboxes, and those deleted.
+    ListAll,
+    /// RENAME of a user.
+    MoveUser,
     /// RECONSTRUCT.
     Reconstruct,
     /// SETQUOTA.
@@ -175,9 +181,13 @@ pub enum ServerOp {
 /// [`Denied::Permission`].
 pub fn authorize_server(state: &AuthState, op: ServerOp) -> Result<Granted, Denied> {
     let may = match op {
-        ServerOp::Annotate | ServerOp::ReadQuotaRoot | ServerOp::Reconstruct | ServerOp::SetQuota => {
-            state.is_admin()
-        }
+        ServerOp::Annotate
+        | ServerOp::ListAll
+        | ServerOp::MoveUser
+        | ServerOp::Place
+        | ServerOp::ReadQuotaRoot
+        | ServerOp::Reconstruct
+        | ServerOp::SetQuota => state.is_admin(),
     };
     if may { Ok(Granted { rights: Rights::NONE, is_admin: true }) } else { Err(Denied::Permission) }
 }

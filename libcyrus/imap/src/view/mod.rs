@@ -7,13 +7,16 @@
 //! |---|---|
 //! | `refresh` | the index against the rows |
 //! | `change` | STORE, \Seen by FETCH, EXPUNGE |
+//! | `resync` | what went since a client was last here |
 //! | `tell` | what the client must be told |
 
 mod change;
 mod refresh;
+mod resync;
 mod tell;
 
 pub use change::{FlagChange, FlagMode, StoreOutcome};
+pub use resync::Resync;
 pub use tell::Update;
 
 use cyrus_store::Result;
