@@ -4,7 +4,7 @@
 //! tells what it finds as [`Finding`]s whose Display is the line that C prints. Without
 //! [`Repair::Mend`] nothing is written.
 
-use super::change::{Changes, Touch};
+use super::change::{Changes, StoredAnnotation, Touch};
 use super::index::{InternalFlags, MailboxOptions, Record};
 use super::life::CreateParams;
 use super::location::Location;
@@ -97,6 +97,8 @@ pub enum Found {
     Adding(Uid),
     /// The file is in the archive and the record does not say so.
     Archived(Uid),
+    /// The annotation and the flag do not say the same about being snoozed.
+    SnoozedMismatch(Uid),
     /// The file is not in the archive and the record says so.
     NotArchived(Uid),
     /// Two files for one record; the archived one goes.
@@ -162,6 +164,7 @@ impl fmt::Display for Finding {
             Found::DuplicateArchive(path) => write!(f, "Removing duplicate archive file {}", path.display()),
             Found::ExpungedUnlinking(uid) => write!(f, "{name} uid {uid} already expunged, unlinking"),
             Found::GuidMismatch(uid) => write!(f, "{name} uid {uid} guid mismatch"),
+            Found::SnoozedMismatch(uid) => write!(f, "{name} uid {uid} snoozed mismatch"),
             Found::GuidAdvice => write!(f, "run reconstruct with -R to fix or -U to remove"),
             Found::UidUpgrade(uid) => write!(f, "{name} uid {uid} marking for uid upgrade"),
             Found::UnlinkRequested(uid) => write!(f, "{name} uid {uid} unlinking as requested with -U"),
@@ -218,7 +221,12 @@ pub fn reconstruct(
             found.push(Found::HeaderAclAdvice);
         }
     }
-    let mut walk = Walk { guard, plan, found, later: Vec::new(), new_uidvalidity, known: BTreeSet::new() };
+    let annotations = guard.mailbox().all_annotations()?;
+    let is_snoozed = |each: &StoredAnnotation| each.entry == SNOOZED_ENTRY;
+    let snoozed = annotations.iter().filter(|(_, of_message)| of_message.iter().any(is_snoozed));
+    let snoozed = snoozed.map(|(uid, _)| *uid).collect();
+    let mut walk =
+        Walk { guard, plan, found, later: Vec::new(), new_uidvalidity, known: BTreeSet::new(), snoozed };
     walk.run()?;
     let Walk { guard, found, .. } = walk;
     match plan.repair {
@@ -277,6 +285,9 @@ fn open_or_make(
     Mailbox::create(store, user, location.clone(), &params)
 }
 
+/// Entry of a message that is snoozed.
+const SNOOZED_ENTRY: &[u8] = b"/vendor/cmu/cyrus-imapd/snoozed";
+
 struct Walk<'m, 'p> {
     guard: IndexGuard<'m>,
     plan: &'p Plan,
@@ -287,6 +298,8 @@ struct Walk<'m, 'p> {
     new_uidvalidity: UidValidity,
     /// UIDs whose annotations stay.
     known: BTreeSet<Uid>,
+    /// UIDs with an annotation that says they are snoozed.
+    snoozed: BTreeSet<Uid>,
 }
 
 impl Walk<'_, '_> {
@@ -490,6 +503,11 @@ impl Walk<'_, '_> {
                 record.user_flags.set(slot, false);
             }
         }
+        let snoozed = self.snoozed.contains(&record.uid);
+        if record.is_live() && record.internal_flags.has(InternalFlags::SNOOZED) != snoozed {
+            self.found.push(Found::SnoozedMismatch(record.uid));
+            record.internal_flags = InternalFlags(record.internal_flags.0 ^ InternalFlags::SNOOZED.0);
+        }
         let crc = cache.as_ref().map_or(record.cache_crc, |bytes| crc32fast::hash(bytes));
         let differs = self.tell_differences(&before, &record);
         let same_cache = cache_ok && crc == before.cache_crc && record.cache_version == before.cache_version;
@@ -531,6 +549,7 @@ impl Walk<'_, '_> {
             ("size", old.size != new.size),
             ("header_size", old.header_size != new.header_size),
             ("gmtime", old.gmtime != new.gmtime),
+            ("internalflags", old.internal_flags != new.internal_flags),
             ("userflags", old.user_flags != new.user_flags),
         ];
         let mut differs = false;
@@ -599,6 +618,9 @@ impl Walk<'_, '_> {
         let mut record = Record { uid, ..Record::default() };
         if archived {
             record.internal_flags = InternalFlags::ARCHIVED;
+        }
+        if uid > last_uid && self.snoozed.contains(&uid) {
+            record.internal_flags = record.internal_flags.with(InternalFlags::SNOOZED);
         }
         if uid <= last_uid {
             record.uid = Uid(last_uid.0.checked_add(1).ok_or(Error::Internal("out of uids"))?);
