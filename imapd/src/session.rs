@@ -63,6 +63,7 @@ pub struct Selected {
 }
 
 /// One connection.
+#[allow(clippy::struct_excessive_bools, reason = "what was said or done once, each for itself")]
 pub struct Session<'p> {
     /// What outlives the connection.
     pub imapd: &'p mut Imapd,

@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_file_is_an_argument_only_when_there_is_one() {
-        let datagram = b"external\0MAIL\0p\0ann\0INBOX\0000\0hi\0";
+        let datagram = b"external\0MAIL\0p\0ann\0INBOX\x00000\0hi\0";
         let request = Request::parse(datagram).expect("request");
         let expected = ["-c", "MAIL", "-p", "p", "-u", "ann", "-m", "INBOX", "-f"];
         assert_eq!(arguments(&request), expected);

@@ -94,9 +94,9 @@ mod tests {
 
     #[test]
     fn the_log_method_writes_cs_line() {
-        assert_eq!(logged(b"log\0MAIL\0\0ann\0INBOX\0000\0hello\0"), "MAIL, , ann, INBOX,  \"hello\"");
+        assert_eq!(logged(b"log\0MAIL\0\0ann\0INBOX\x00000\0hello\0"), "MAIL, , ann, INBOX,  \"hello\"");
         assert_eq!(
-            logged(b"log\0SIEVE\0normal\0ann\0INBOX\0002\0a\0b c\0hello\0"),
+            logged(b"log\0SIEVE\0normal\0ann\0INBOX\x00002\0a\0b c\0hello\0"),
             "SIEVE, normal, ann, INBOX, (a, b c) \"hello\""
         );
     }

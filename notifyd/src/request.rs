@@ -61,19 +61,19 @@ mod tests {
 
     #[test]
     fn fields_are_found_and_missing_ones_noticed() {
-        let request = Request::parse(b"log\0MAIL\0\0ann\0INBOX\0002\0a\0b\0hello\0").unwrap();
+        let request = Request::parse(b"log\0MAIL\0\0ann\0INBOX\x00002\0a\0b\0hello\0").unwrap();
         assert_eq!(request.options, [b"a", b"b"]);
         assert_eq!((request.method, request.message, request.filename), (&b"log"[..], &b"hello"[..], None));
-        let request = Request::parse(b"\0EVENT\0\0\0\0000\0{}\0/tmp/x").unwrap();
+        let request = Request::parse(b"\0EVENT\0\0\0\x00000\0{}\0/tmp/x").unwrap();
         assert_eq!((request.message, request.filename), (&b"{}"[..], Some(&b"/tmp/x"[..])));
         for bad in [
             &b""[..],
             b"log",
             b"log\0MAIL\0\0ann\0INBOX\0",
-            b"log\0MAIL\0\0ann\0INBOX\0000\0",
-            b"log\0MAIL\0\0ann\0INBOX\0002\0a\0b\0",
+            b"log\0MAIL\0\0ann\0INBOX\x00000\0",
+            b"log\0MAIL\0\0ann\0INBOX\x00002\0a\0b\0",
             b"log\0MAIL\0\0ann\0INBOX\0-1\0a\0b\0c\0",
-            b"log\0MAIL\0\0ann\0INBOX\099999999999999999999\0a\0b\0c\0",
+            b"log\0MAIL\0\0ann\0INBOX\x0099999999999999999999\0a\0b\0c\0",
         ] {
             assert_eq!(Request::parse(bad), None, "{}", bad.escape_ascii());
         }
@@ -86,7 +86,7 @@ mod tests {
             let mut datagram = Vec::new();
             for _ in 0..40 {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                datagram.push(*b"\0\0\0019-ax".get((state >> 16) as usize % 8).unwrap_or(&0));
+                datagram.push(*b"\0\0\x00019-ax".get((state >> 16) as usize % 8).unwrap_or(&0));
             }
             let _ = Request::parse(&datagram);
         }

@@ -11,7 +11,7 @@ const MAILBOXES: [&str; 3] = ["INBOX", "INBOX.A", "INBOX.B"];
 
 fn work(instance: &Instance, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let service = |n: usize| if n % 2 == 0 { "imap" } else { "imap2" };
+    let service = |n: usize| if n.is_multiple_of(2) { "imap" } else { "imap2" };
     let mut imap = instance.imap_as(service(seed as usize), "ann");
     for n in 0..STEPS {
         if n % 20 == 19 {

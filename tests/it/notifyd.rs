@@ -129,9 +129,9 @@ fn dialogue(server: Server) -> String {
             datagram(&["mailto", "SIEVE", "", "ann", "", "1", "x@example.org", "gr\u{fc}n\n.\nx"]),
         ),
         ("mailto nobody", datagram(&["mailto", "SIEVE", "", "ann", "", "0", "You have mail"])),
-        ("malformed", b"log\0MAIL\0\0ann\0INBOX\0002\0a\0b\0".to_vec()),
+        ("malformed", b"log\0MAIL\0\0ann\0INBOX\x00002\0a\0b\0".to_vec()),
         ("malformed count", b"log\0MAIL\0\0ann\0INBOX\0-3\0a\0b\0".to_vec()),
-        ("no last NUL", b"external\0MAIL\0\0ann\0INBOX\0000\0hello".to_vec()),
+        ("no last NUL", b"external\0MAIL\0\0ann\0INBOX\x00000\0hello".to_vec()),
     ];
     let mut out = run(server, "-m log", &all);
     out.push_str("==== without -m\n");

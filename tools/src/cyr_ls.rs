@@ -160,7 +160,7 @@ impl Listing {
     /// C: list_cb()
     fn put(&self, out: &mut Vec<u8>, count: usize, child: &Match, prefix: &[u8]) {
         let entry = &child.entry;
-        out.extend_from_slice(if count % self.columns == 0 { b"\n" } else { b"    " });
+        out.extend_from_slice(if count.is_multiple_of(self.columns) { b"\n" } else { b"    " });
         if self.ids {
             let id = entry.uniqueid.as_deref().unwrap_or_default();
             out.extend_from_slice(id);

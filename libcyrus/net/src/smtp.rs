@@ -88,6 +88,7 @@ pub struct Mail<'m> {
 
 /// What the server announced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "one extension of SMTP each")]
 struct Capabilities {
     auth: Option<String>,
     starttls: bool,

@@ -246,10 +246,10 @@ impl Reader<'_> {
         let mut early_index = None;
         if self.version == 7 {
             match test {
-                Test::HeaderPreIndex | Test::AddressPreIndex => {
-                    if self.peek(1).is_some_and(|word| Match::from_word(word).is_some()) {
-                        early_index = Some(self.word()?);
-                    }
+                Test::HeaderPreIndex | Test::AddressPreIndex
+                    if self.peek(1).is_some_and(|word| Match::from_word(word).is_some()) =>
+                {
+                    early_index = Some(self.word()?);
                 }
                 Test::DateOrig | Test::CurrentdateOrig => {
                     let has_index = self.has_early_index();

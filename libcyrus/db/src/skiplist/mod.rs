@@ -239,7 +239,7 @@ impl Skiplist {
     fn ends_well(&self) -> bool {
         let bytes = self.file.bytes();
         let back = |n: usize| bytes.len().checked_sub(n).and_then(|at| word(bytes, at));
-        if bytes.len() % 4 != 0 {
+        if !bytes.len().is_multiple_of(4) {
             return false;
         }
         if bytes.len() as u64 == u64::from(self.header.logstart) {

@@ -24,6 +24,9 @@ pub struct Peer {
     pub external_id: Option<String>,
 }
 
+/// Sends a challenge and gives the decoded response.
+pub type Ask<'a> = dyn FnMut(&[u8]) -> std::result::Result<Vec<u8>, Failure> + 'a;
+
 /// SASL of one server connection after the other.
 pub struct Server {
     service: &'static str,
@@ -159,7 +162,7 @@ impl Server {
         mechanism: &str,
         initial: Option<&[u8]>,
         success_data: bool,
-        ask: &mut dyn FnMut(&[u8]) -> std::result::Result<Vec<u8>, Failure>,
+        ask: &mut Ask<'_>,
     ) -> std::result::Result<Success, Failure> {
         self.connection = None;
         self.layer_wanted = false;

@@ -887,7 +887,7 @@ fn time_of_day(text: &[u8]) -> Option<i32> {
 }
 
 /// A number of scanf(3)'s `%<width>d`.
-fn scan_number<'a>(text: &'a [u8], width: usize) -> Option<(i64, &'a [u8])> {
+fn scan_number(text: &[u8], width: usize) -> Option<(i64, &[u8])> {
     let text = skip_space(text);
     let signed = usize::from(matches!(text.first(), Some(b'+' | b'-')));
     let window = text.get(..width.min(text.len()))?.get(signed..)?;

@@ -295,9 +295,7 @@ fn until_nul(text: &[u8]) -> &[u8] {
 /// comment that ends in an even number of stars (`/* x **/`) may therefore run on to the end of a later one.
 fn bracketed_comment(text: &[u8]) -> Option<usize> {
     let body = text.strip_prefix(b"/*")?;
-    if memchr::memmem::find(body, b"*/").is_none() {
-        return None;
-    }
+    memchr::memmem::find(body, b"*/")?;
     // Positions in the pattern: inside; after the `*` of `*[^/]`; after the optional `*`; after the `*` of `*/`.
     let (mut inside, mut starred, mut optional, mut closing) = (true, false, false, false);
     let mut end = None;

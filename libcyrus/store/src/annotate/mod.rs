@@ -21,6 +21,9 @@ pub(crate) const OWNER: &[u8] = b"[.OwNeR.]";
 /// Entry of special-use attributes.
 const SPECIAL_USE: &[u8] = b"/specialuse";
 
+/// Entry, userid (empty for shared values) and the new value, `None` to remove it.
+pub type Change<'a> = (&'a [u8], &'a [u8], Option<&'a [u8]>);
+
 /// What an annotation belongs to.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
@@ -103,7 +106,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `Io`; nothing was changed then.
-    pub fn set_annotations(&self, scope: Scope<'_>, changes: &[(&[u8], &[u8], Option<&[u8]>)]) -> Result<()> {
+    pub fn set_annotations(&self, scope: Scope<'_>, changes: &[Change<'_>]) -> Result<()> {
         let db = self.global(Global::Annotations)?;
         let fail = |error| db_error(db.path(), error);
         let mut txn = db.begin().map_err(fail)?;
