@@ -149,7 +149,7 @@ impl Run<'_> {
     fn line(&mut self, line: &str, lines: &mut dyn Iterator<Item = &String>) {
         let mut block = || {
             let mut body = Vec::new();
-            for line in lines.by_ref() {
+            for line in &mut *lines {
                 if let Some(after) = line.strip_prefix(">>") {
                     return (body, after.to_string());
                 }
@@ -312,7 +312,7 @@ fn run(name: &str, make: Make) -> String {
     for (title, lines) in &script.cases {
         let _ = writeln!(run.out, "== {title}");
         let mut lines = lines.iter();
-        for line in lines.by_ref() {
+        while let Some(line) = lines.next() {
             if !line.is_empty() && !line.starts_with('#') {
                 run.line(line, &mut lines);
             }
