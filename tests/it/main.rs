@@ -14,6 +14,7 @@ mod hammer;
 mod lmtp;
 mod notifyd;
 mod pop3;
+mod sievec;
 mod sieveshell;
 mod tidy;
 mod timsieved;

@@ -14,6 +14,7 @@ pub mod place;
 pub mod pop3;
 pub mod record;
 pub mod sieve;
+pub mod sieve_scripts;
 pub mod syslog;
 pub mod transcript;
 pub mod wait;

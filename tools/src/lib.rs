@@ -35,6 +35,7 @@ mod edit;
 pub mod io;
 mod ipurge;
 mod managesieve;
+mod masssievec;
 mod mbexamine;
 mod mbpath;
 mod mbtool;
@@ -42,8 +43,11 @@ mod mkimap;
 mod quota;
 mod reconstruct;
 mod relocate_by_id;
+mod sieve_tree;
 mod sievec;
+mod sieved;
 mod tls_prune;
+mod translatesieve;
 mod unexpunge;
 
 /// How a tool was called.
@@ -109,6 +113,7 @@ pub const TOOLS: &[Tool] = &[
         about: "manage Sieve scripts, from a terminal or a pipe",
         run: managesieve::sieveshell,
     },
+    Tool { name: "masssievec", about: "compile all Sieve scripts", run: masssievec::run },
     Tool { name: "mbexamine", about: "show what the files of a mailbox say", run: mbexamine::run },
     Tool { name: "mbpath", about: "tell where the files of a mailbox are", run: mbpath::run },
     Tool { name: "deliver", about: "hand a message to lmtpd", run: deliver::run },
@@ -121,6 +126,12 @@ pub const TOOLS: &[Tool] = &[
     },
     Tool { name: "sievec", about: "compile a Sieve script", run: sievec::run },
     Tool { name: "relocate_by_id", about: "move mailboxes into directories by id", run: relocate_by_id::run },
+    Tool { name: "sieved", about: "list a compiled Sieve script", run: sieved::run },
+    Tool {
+        name: "translatesieve",
+        about: "rewrite the folders in Sieve scripts after a change of separator or namespace",
+        run: translatesieve::run,
+    },
     Tool { name: "unexpunge", about: "list and restore expunged messages", run: unexpunge::run },
 ];
 

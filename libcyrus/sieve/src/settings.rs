@@ -100,6 +100,26 @@ capabilities! {
 }
 
 impl Capability {
+    /// Every capability, in the order C has given them numbers.
+    pub fn all() -> impl Iterator<Item = Capability> {
+        Capability::ALL.iter().map(|(capability, _)| *capability)
+    }
+
+    /// The name, the first of several. C: lookup_capability_string()
+    pub fn name(self) -> &'static str {
+        match self {
+            Capability::Base => "comparator-i;octet",
+            Capability::CompNumeric => "comparator-i;ascii-numeric",
+            Capability::EncodedCharacter => "encoded-character",
+            Capability::Ereject => "ereject",
+            Capability::Enotify => "enotify",
+            other => {
+                let row = Capability::ALL.iter().find(|(capability, _)| *capability == other);
+                row.and_then(|(_, word)| *word).unwrap_or("")
+            }
+        }
+    }
+
     /// The capability of a name in `require` or `ihave` (names are case-sensitive). C: lookup_capability()
     pub fn by_name(name: &[u8]) -> Option<Capability> {
         use Capability as C;

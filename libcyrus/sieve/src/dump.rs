@@ -1,1 +1,0 @@
-//! The disassembler: a bytecode file as `sieved` prints it.
