@@ -16,6 +16,7 @@ mod notifyd;
 mod pop3;
 mod sievec;
 mod sieveshell;
+mod smmapd;
 mod tidy;
 mod timsieved;
 mod tools;

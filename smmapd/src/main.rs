@@ -1,0 +1,4 @@
+//! The smmapd program; see the library.
+fn main() {
+    std::process::exit(cyrus_smmapd::main());
+}
