@@ -362,7 +362,7 @@ mod tests {
                 has_tls: random.bool(),
                 needs_tls: random.bool(),
             };
-            let limits = Limits { script_octets: random.u64(0..64), has_tls: state.has_tls };
+            let limits = Limits { script_octets: random.u64(20..64), has_tls: state.has_tls };
             let mut lexer = Lexer::new(limits);
             let mut source = Octets(&text);
             loop {
