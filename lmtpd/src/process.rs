@@ -27,6 +27,8 @@ use std::sync::Arc;
 pub struct Settings {
     /// `auditlog`
     pub auditlog: bool,
+    /// `autocreate_post`, which counts with `autocreate_quota` only.
+    pub autocreates: bool,
     /// `chatty`
     pub chatty: bool,
     /// `duplicatesuppression`
@@ -76,6 +78,7 @@ impl Settings {
         };
         Self {
             auditlog: config.switch(Opt::Auditlog),
+            autocreates: config.switch(Opt::AutocreatePost) && config.int(Opt::AutocreateQuota) >= 0,
             chatty: config.switch(Opt::Chatty),
             suppresses_duplicates: config.switch(Opt::Duplicatesuppression),
             eight_bit,

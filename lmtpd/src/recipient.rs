@@ -4,6 +4,8 @@
 use crate::process::Lmtpd;
 use crate::reply::Refusal;
 use libcyrus::auth::{AuthState, Denied, Granted, Op, Target, authorize};
+use libcyrus::autocreate::Autocreate;
+use libcyrus::base::log::{self, Priority};
 use libcyrus::store::mboxlist::{MbEntry, Show};
 use libcyrus::store::quota::Change;
 use libcyrus::store::{Catalog, Error};
@@ -86,7 +88,7 @@ fn verify(lmtpd: &Lmtpd, parts: Parts, ignores_quota: bool, sender: &Sender) -> 
     let userid = parts.userid();
     let mut parts = parts;
     let entry = match &userid {
-        Some(userid) => catalog.lookup(&MboxName::user_inbox(userid, catalog.rules()))?,
+        Some(userid) => inbox(lmtpd, userid)?,
         None => match catalog.lookup(&parts.to_name(catalog.rules())) {
             Err(Error::NotFound) if lmtpd.settings.matches_fuzzily => {
                 let found = fuzzy_match(catalog, &parts)?.ok_or(Error::NotFound)?;
@@ -123,6 +125,32 @@ fn verify(lmtpd: &Lmtpd, parts: Parts, ignores_quota: bool, sender: &Sender) -> 
         }
     }
     Ok(Recipient { address: Vec::new(), parts, entry, ignores_quota })
+}
+
+/// The INBOX of a user, made now where `autocreate_post` says so. C: autocreate_inbox()
+fn inbox(lmtpd: &Lmtpd, userid: &[u8]) -> Result<MbEntry, Error> {
+    let catalog = &lmtpd.catalog;
+    let name = MboxName::user_inbox(userid, catalog.rules());
+    match catalog.lookup(&name) {
+        Err(Error::NotFound) if lmtpd.settings.autocreates => {
+            let auth = AuthState::new(&lmtpd.config, userid);
+            let (store, namespace) = (&lmtpd.store, &lmtpd.namespace);
+            match (Autocreate { catalog, store, auth: &auth, namespace }).user() {
+                // Another delivery may have been quicker.
+                Ok(_) | Err(Error::Exists) => {}
+                Err(error) => {
+                    let shown = log::printable(userid, 256);
+                    log::write(
+                        Priority::Err,
+                        format_args!("autocreateinbox: User {shown}, INBOX failed. {error}"),
+                    );
+                    return Err(error);
+                }
+            }
+            catalog.lookup(&name)
+        }
+        found => found,
+    }
 }
 
 /// What a closed gate means here.

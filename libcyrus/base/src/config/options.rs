@@ -190,7 +190,7 @@ options! {
     NotYet Autosubscribesharedfolders "autosubscribesharedfolders" Str(None) "2.5.0" ["2.5.0" AutocreateSubscribeSharedfolders] "old name of autocreate_subscribe_sharedfolders";
     NotYet AutosubscribeAllSharedfolders "autosubscribe_all_sharedfolders" Switch(false) "2.5.0" ["2.5.0" AutocreateSubscribeSharedfoldersAll] "old name of autocreate_subscribe_sharedfolders_all";
     Yes AutocreateInboxFolders "autocreate_inbox_folders" Str(None) "2.5.0" [] "folders (`|` separated, special-use attributes allowed) made with a new INBOX";
-    NotYet AutocreatePost "autocreate_post" Switch(false) "2.5.0" [] "create INBOX on first delivery too";
+    Yes AutocreatePost "autocreate_post" Switch(false) "2.5.0" [] "create INBOX on first delivery too";
     Yes AutocreateQuota "autocreate_quota" Int(-1) "2.5.0" [] "storage quota KiB for new INBOXes; >=0 turns automatic creation on";
     Yes AutocreateQuotaMessages "autocreate_quota_messages" Int(-1) "3.0.0" [] "message count quota for new INBOXes";
     Yes AutocreateSieveFolders "autocreate_sieve_folders" Str(None) "2.5.0" [] "folders fileinto may create";
