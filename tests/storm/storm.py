@@ -2,6 +2,8 @@
 """Load on private servers, with kill -9 or with both makes side by side; then all that was acknowledged must be there once.
 
     storm.py kill  BINDIR N          N times kill -9 of a random process (each 25th time: of all), then count and check
+    storm.py flood BINDIR N          N messages by 8 connections while clients read and expunge, kill -9 of a random process
+                                     every second; each acknowledged one must be seen exactly once, expunged or not
     storm.py mixed BINDIR SECONDS    our imapd and lmtpd beside the C ones on the same mailboxes, under MASTER_BINDIR's
                                      master (environment; default BINDIR)
 
@@ -244,6 +246,162 @@ class Load:
         return total > 0 and lost == 0 and twice == 0
 
 
+class Flood:
+    """Eight LMTP connections deliver `amount` messages to eight users; beside them IMAP clients note what they see and expunge it.
+
+    A message is acknowledged by its 250. Readers fetch subjects with EXAMINE's rigour (UID and subject together), and an
+    expunged message counts as seen only when the EXPUNGE was answered OK; else it may still be there and is found at the end.
+    `gone` holds, by user, the (UIDVALIDITY, UID) pairs that were expunged, so that one message counted on both sides of a
+    broken connection is one message.
+    """
+
+    def __init__(self, instance, amount):
+        _, self.imap, self.lmtp = instance.makes["r"]
+        self.left = amount
+        self.lock = threading.Lock()
+        self.users = [b"f%d" % n for n in range(8)]
+        self.acknowledged = {user: set() for user in self.users}
+        self.unsure = {user: set() for user in self.users}
+        self.seen = {user: {} for user in self.users}
+        self.expunged = self.broken = 0
+        self.done = threading.Event()
+        self.writers = [threading.Thread(target=self.deliver, args=(n,)) for n in range(8)]
+        self.readers = [threading.Thread(target=self.read, args=(user,)) for user in self.users]
+        for thread in self.writers + self.readers:
+            thread.start()
+
+    def take(self):
+        with self.lock:
+            self.left -= 1
+            return self.left >= 0
+
+    def deliver(self, me):
+        n = 0
+        subject = None
+        while True:
+            try:
+                file = socket.create_connection(("127.0.0.1", self.lmtp), timeout=60).makefile("rwb")
+
+                def reply():
+                    while True:
+                        line = file.readline()
+                        if not line:
+                            raise EOFError
+                        if line[3:4] != b"-":
+                            return line
+
+                reply()
+                file.write(b"LHLO client\r\n")
+                file.flush()
+                reply()
+                while True:
+                    if subject is None:
+                        if not self.take():
+                            return
+                        n += 1
+                        user = self.users[(me + n) % 8]
+                        subject = b"w%d-%d" % (me, n)
+                    text = Load.message(subject)
+                    file.write(b"RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<%s>\r\nDATA\r\n" % user)
+                    file.flush()
+                    answers = [reply() for _ in range(4)]
+                    if not answers[3].startswith(b"354"):
+                        raise OSError(answers)
+                    self.unsure[user].add(subject)
+                    file.write(text + b".\r\n")
+                    file.flush()
+                    if not reply().startswith(b"250"):
+                        raise OSError("not taken")
+                    self.acknowledged[user].add(subject)
+                    subject = None
+            except (OSError, EOFError):
+                # What was under way is sent again, as an MTA does; duplicate suppression keeps it single.
+                self.broken += 1
+                time.sleep(0.05)
+
+    def fetch(self, imap, user):
+        """Notes (UIDVALIDITY, UID) -> subject of all that is in the selected mailbox; returns the UIDs."""
+        lines = []
+        if not imap.ok(b"UID FETCH 1:* (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])", lines):
+            raise OSError("FETCH")
+        uids, uid = [], None
+        for line in lines:
+            if b"FETCH (" in line:
+                uid = int(line.split(b"UID ", 1)[1].split()[0].rstrip(b")"))
+                uids.append(uid)
+            elif line.startswith(b"Subject: "):
+                self.seen[user][(imap.validity, uid)] = line[9:].strip()
+        return uids
+
+    def select(self, user, command):
+        imap = Imap(user, self.imap)
+        lines = []
+        if not imap.ok(command, lines):
+            raise OSError("SELECT")
+        imap.validity = next(int(line.split(b"UIDVALIDITY ")[1].split(b"]")[0]) for line in lines if b"UIDVALIDITY" in line)
+        return imap
+
+    def read(self, user):
+        while not self.done.is_set():
+            try:
+                imap = self.select(user, b"SELECT INBOX")
+                while not self.done.is_set():
+                    uids = self.fetch(imap, user)
+                    # Each second one goes, the newest stay a while.
+                    victims = [uid for uid in uids[:-20] if uid % 2 == 0]
+                    if victims:
+                        text = b",".join(b"%d" % uid for uid in victims[:500])
+                        imap.ok(b"UID STORE " + text + b" +FLAGS.SILENT (\\Deleted)")
+                        if imap.ok(b"UID EXPUNGE " + text):
+                            self.expunged += len(victims[:500])
+                    time.sleep(0.2)
+            except (OSError, EOFError):
+                self.broken += 1
+                time.sleep(0.05)
+
+    def end(self):
+        for thread in self.writers:
+            thread.join()
+        self.done.set()
+        for thread in self.readers:
+            thread.join()
+
+    def count(self):
+        """True when each acknowledged message was seen under exactly one UID, expunged ones included."""
+        total = lost = twice = strange = 0
+        for user in self.users:
+            self.fetch(self.select(user, b"EXAMINE INBOX"), user)
+            times = collections.Counter(self.seen[user].values())
+            total += len(self.acknowledged[user])
+            lost += sum(times[subject] == 0 for subject in self.acknowledged[user])
+            twice += sum(count > 1 for count in times.values())
+            strange += sum(subject not in self.unsure[user] for subject in times)
+        print(f"acknowledged {total}, lost {lost}, there twice {twice}, never sent {strange}; expunged {self.expunged}, "
+              f"broken sessions {self.broken}")
+        return total > 0 and lost == 0 and twice == 0 and strange == 0
+
+
+def flood(instance, amount):
+    """A run of Flood with a kill -9 of one process each second."""
+    began = time.monotonic()
+    load = Flood(instance, amount)
+    ending = threading.Thread(target=load.end)
+    ending.start()
+    kinds = collections.Counter()
+    while ending.is_alive():
+        ending.join(1)
+        children = instance.children()
+        if children and not load.done.is_set():
+            pid, name = random.choice(children)
+            try:
+                os.kill(pid, signal.SIGKILL)
+                kinds[name] += 1
+            except OSError:
+                pass
+    print(f"kill -9: {dict(kinds)}; {amount} messages in {time.monotonic() - began:.0f} s")
+    return load
+
+
 def kill(instance, times):
     """kill -9 of one process, or of all of them, so many times."""
     kinds = collections.Counter()
@@ -276,6 +434,13 @@ def main():
     try:
         instance.start()
         admin = Imap(b"cyrus", ports[0])
+        if mode == "flood":
+            for n in range(8):
+                if not admin.ok(b"CREATE user.f%d" % n):
+                    raise SystemExit("storm: CREATE refused")
+            fine = flood(instance, amount).count()
+            fine &= instance.judge()
+            return 0 if fine else 1
         for user in USERS:
             if not (admin.ok(b"CREATE user." + user) and admin.ok(b"CREATE user." + user + b".sub")):
                 raise SystemExit("storm: CREATE refused")
@@ -289,8 +454,8 @@ def main():
         fine &= instance.judge()
     finally:
         instance.stop()
-    sys.exit(0 if fine else 1)
+    return 0 if fine else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
