@@ -5,7 +5,9 @@
 #   make oracle    unpack Debian's Cyrus 3.6.1 under target/oracle (installs nothing); the live tests compare with it
 #   make live      only the live tests; RECORD=1 writes the oracle's answers anew
 #   make check-guide storm  the installation guide followed with a real Postfix (root, postfix, curl)
+#   make check-mta  the guide's chapters on Postfix and Sendmail followed with both (root; debug build as make check makes it)
 #   make storm    200 times kill -9 under load, then both makes of servers on one spool for a minute (root, oracle installed)
+#   make storm100k  100,000 messages (N=...) by 8 connections, read and expunged meanwhile, a kill -9 each second
 #   make bench     measure ours beside Cyrus (needs ../shared/bench and root)
 #   make deps      install the Debian packages a build needs (root), or name those that are missing
 
@@ -19,7 +21,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BUILD_TARGET = CARGO_TARGET_DIR=$(TARGET)
 
-.PHONY: all demo check check-guide storm build fmt clippy docs unit live oracle install bench deps deps-demo deps-live clean
+.PHONY: all demo check check-guide check-mta storm storm100k build fmt clippy docs unit live oracle install bench deps deps-demo deps-live clean
 
 all: deps
 	$(CARGO) build --release --workspace
@@ -80,10 +82,24 @@ check-guide: all
 	  UNITDIR="$(GUIDE)/unit" DESTDIR= sh scripts/install.sh "$(TARGET)/release" >/dev/null
 	@sh tests/guide/run.sh "$(GUIDE)/bin" || { s=$$?; [ $$s = 77 ] || exit $$s; }
 
+MTA = $(abspath $(TARGET))/mta
+check-mta: build oracle
+	@sh scripts/setup.sh guide || test -z "$$CI"
+	@sh tests/mta/sendmail.sh target/sendmail || test -z "$$CI"
+	rm -rf "$(MTA)"
+	PREFIX="$(MTA)" LIBEXECDIR="$(MTA)/bin" BINDIR="$(MTA)/bin" SYSCONFDIR="$(MTA)/etc" MANDIR="$(MTA)/man" \
+	  UNITDIR="$(MTA)/unit" DESTDIR= sh scripts/install.sh "$(TARGET)/debug" >/dev/null
+	@sh tests/mta/run.sh "$(MTA)/bin" target/sendmail || { s=$$?; [ $$s = 77 ] || exit $$s; }
+
 storm: all
 	LIBEXECDIR=/bin BINDIR=/bin SYSCONFDIR=/etc MANDIR=/man UNITDIR=/unit PREFIX=/ DESTDIR="$(abspath $(TARGET))/guide" sh scripts/install.sh "$(TARGET)/release" >/dev/null
 	tests/storm/storm.py kill "$(TARGET)/guide/bin" 200
 	tests/storm/storm.py mixed "$(TARGET)/guide/bin" 60
+
+# The long one: 100,000 messages (N=10000 for a shorter one).
+storm100k: all
+	LIBEXECDIR=/bin BINDIR=/bin SYSCONFDIR=/etc MANDIR=/man UNITDIR=/unit PREFIX=/ DESTDIR="$(abspath $(TARGET))/guide" sh scripts/install.sh "$(TARGET)/release" >/dev/null
+	tests/storm/storm.py flood "$(TARGET)/guide/bin" $(or $(N),100000)
 
 bench: all
 	sh scripts/bench.sh "$(TARGET)/release"
