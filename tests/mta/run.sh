@@ -27,7 +27,8 @@ probe() { python3 "$here/probe.py" "$@"; }
 # shellcheck disable=SC2046
 set -- $(probe free 4)
 imap=$1 lmtp=$2 smtp=$3 smtp2=$4
-dir=$(mktemp -d /tmp/cyrus-mta-XXXXXX); chmod 755 "$dir"
+# Below /run, because Sendmail trusts no socket below a directory that anybody may write to.
+dir=$(mktemp -d /run/cyrus-mta-XXXXXX); chmod 755 "$dir"
 pids=""
 
 say() { echo "mta: $*"; }
@@ -189,6 +190,9 @@ sendmail_with() {
     >"$dir/etc/sendmail.cf" || fail "m4"
   printf '@virt.test\terror:5.1.1:550 User unknown\n' | LD_LIBRARY_PATH=$libs "$sm/usr/libexec/sendmail/makemap" \
     -C "$dir/etc/sendmail.cf" hash "$dir/etc/virtusertable" || fail "makemap"
+  echo 'alias: ann' >"$dir/etc/aliases"
+  LD_LIBRARY_PATH=$libs unshare -u sh -c 'hostname mx.mta.test; exec "$@"' sh "$sm/usr/libexec/sendmail/sendmail" -bi \
+    -C "$dir/etc/sendmail.cf" >/dev/null || fail "newaliases"
   # shellcheck disable=SC2016
   LD_LIBRARY_PATH=$libs unshare -m -u --propagation private sh -ec '
     hostname mx.mta.test
