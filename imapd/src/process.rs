@@ -59,6 +59,8 @@ pub struct Imapd {
     pub proc: ProcFile,
     /// The quota root of which SELECT warned last, and when.
     pub quota_warned: Option<(Vec<u8>, std::time::Instant)>,
+    /// CPU time told in the log.
+    pub usage: log::Usage,
     /// shutdown and motd.
     pub msgfiles: MsgFiles,
     /// The annotations that are known, read when first needed.
@@ -103,6 +105,7 @@ impl Program for Imapd {
             idle: Idle::open(&config),
             proc: ProcFile::new(&config)?,
             quota_warned: None,
+            usage: log::Usage::default(),
             msgfiles: MsgFiles::new(&config),
             definitions: OnceCell::new(),
             config,

@@ -115,7 +115,9 @@ pub fn refusal(tag: &[u8], command: &str, bad: &Bad) -> Option<Vec<u8>> {
         Bad::Sequence => format!("BAD Invalid sequence in {command}").into_bytes().into(),
         Bad::Partition => format!("BAD Invalid partition name in {command}").into_bytes().into(),
         Bad::Text(text) => [b"BAD ".as_slice(), text].concat().into(),
-        Bad::TooBig => b"NO [TOOBIG] Literal too large".as_slice().into(),
+        Bad::TooBig => {
+            format!("NO [TOOBIG] Literal size exceeds fixed limit in {command}").into_bytes().into()
+        }
         Bad::NeedsLayer => b"NO Login only available under a layer".as_slice().into(),
         Bad::Stop(_) => return None,
     };

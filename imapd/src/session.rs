@@ -255,8 +255,16 @@ impl<'p> Session<'p> {
         let denied = self.imapd.catalog.user_denied(userid, service.as_bytes());
         let Some(text) = self.imapd.msgfiles.shutdown().or(denied) else { return false };
         self.untagged_alert(b"BYE", &text);
+        self.tell_usage();
         self.sent_away = true;
         true
+    }
+
+    /// The log's line of what the session cost.
+    pub fn tell_usage(&mut self) {
+        if let Some(user) = &self.user {
+            self.imapd.usage.tell(user.auth.userid());
+        }
     }
 
     /// Tells those who hear events that the user came or went.
@@ -408,12 +416,17 @@ impl<'p> Session<'p> {
         let (text, ending) = match stop {
             Stop::Eof => return Ending::Closed,
             Stop::Fatal(text) => (format!("Fatal error: {text}"), Ending::Exit(75)),
+            Stop::TooMuch(text) => ((*text).to_owned(), Ending::Exit(75)),
             Stop::Io(error) => match error.kind() {
                 io::ErrorKind::TimedOut => {
                     log::write(Priority::Warning, format_args!("idle for too long, closing connection"));
                     ("idle for too long".to_owned(), Ending::Closed)
                 }
-                io::ErrorKind::Interrupted => return Ending::Exit(75),
+                io::ErrorKind::Interrupted => {
+                    // Writes the line of a graceful shutdown where nobody has yet.
+                    let _ = signals::poll();
+                    return Ending::Exit(75);
+                }
                 _ => return Ending::Closed,
             },
         };
@@ -475,6 +488,6 @@ fn parse(lexer: &mut Lexer<'_>, name: &[u8], logged_in: bool, selected: bool) ->
 fn fatal<T>(token: Result<T, Bad>) -> Result<T, Stop> {
     token.map_err(|bad| match bad {
         Bad::Stop(stop) => stop,
-        _ => Stop::Fatal("word too long"),
+        _ => Stop::TooMuch("[TOOBIG] Word too long"),
     })
 }

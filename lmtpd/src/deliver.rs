@@ -112,7 +112,14 @@ pub fn deliver(
         notice: spooled.notes.for_notifier.concat(),
         cleanups: Vec::new(),
     };
-    let results = recipients.iter().map(|recipient| delivery.bring_to_recipient(recipient)).collect();
+    let mut bring = |recipient: &Recipient| {
+        let result = delivery.bring_to_recipient(recipient);
+        let mut usage = lmtpd.usage.get();
+        usage.tell(&recipient.parts.userid().unwrap_or_default());
+        lmtpd.usage.set(usage);
+        result
+    };
+    let results = recipients.iter().map(&mut bring).collect();
     delivery.batch.finish();
     lmtpd.catalog.flush_events();
     Report { results, cleanups: delivery.cleanups }
@@ -216,9 +223,9 @@ impl Delivery<'_> {
     }
 
     fn told(&mut self, posting: &Posting<'_>, target: &append::Target, outcome: Outcome) {
-        if let Outcome::Delivered(delivered) = outcome {
-            self.tell(&target.location, *delivered);
-        }
+        // As in C nobody is notified of a duplicate.
+        let Outcome::Delivered(delivered) = outcome else { return };
+        self.tell(&target.location, *delivered);
         if let (Some(userid), Some(_)) = (posting.user, &self.lmtpd.notifier) {
             let owner = posting.name.owner(self.lmtpd.catalog.rules());
             self.notify(userid, posting.name, owner.as_deref());

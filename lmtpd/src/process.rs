@@ -129,6 +129,8 @@ pub struct Lmtpd {
     pub notifier: Option<Notifier>,
     /// The shutdown file.
     pub msgfiles: MsgFiles,
+    /// CPU time told in the log.
+    pub usage: std::cell::Cell<log::Usage>,
     /// Message-IDs made by this process.
     pub messages: u32,
 }
@@ -187,6 +189,7 @@ impl Program for Lmtpd {
             notifier: settings.notifier.as_ref().map(|_| Notifier::new(&config)),
             msgfiles: MsgFiles::new(&config),
             settings: Arc::new(settings),
+            usage: std::cell::Cell::default(),
             messages: 0,
             config,
         })

@@ -5,6 +5,7 @@ use libcyrus::auth::{AuthState, namespace};
 use libcyrus::base::config::Config;
 use libcyrus::base::exit::Fatal;
 use libcyrus::base::start::{self, Need};
+use libcyrus::service::session::SessionIds;
 use libcyrus::store::mboxlist::find::Step;
 use libcyrus::store::mboxlist::{Find, MbEntry};
 use libcyrus::store::{Catalog, Result, Store};
@@ -54,7 +55,9 @@ impl Context {
     pub fn new(config: Config) -> Self {
         let namespace = namespace::admin_namespace(&config);
         let auth = AuthState::new(&config, TOOL_USER);
+        let session = SessionIds::new(&config).next_id();
         let catalog = Arc::new(Catalog::new(Arc::new(config)));
+        catalog.audit_as(&session);
         let store = libcyrus::open_store(&catalog);
         Self { catalog, store, namespace, auth }
     }

@@ -83,9 +83,10 @@ pub fn run(call: &Call) -> i32 {
         Ok(config) => config,
         Err(fatal) => return fatal.report(),
     };
+    let recovered = args.has('r').then(|| recover(&config));
     let message = if args.has('r') { "recovering cyrus databases" } else { "checkpointing cyrus databases" };
     log::write(Priority::Notice, format_args!("{message}"));
-    let code = if args.has('r') { recover(&config) } else { archive(&config) };
+    let code = recovered.unwrap_or_else(|| archive(&config));
     if args.has('r') && !args.has('x') {
         let context = Context::new(config);
         // C goes on too: a service that cannot read the list says so itself.

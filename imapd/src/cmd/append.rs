@@ -38,6 +38,8 @@ struct Message {
 /// Why no further message is taken.
 enum Refused {
     Bad(Bad),
+    /// The literal is on its way and too large: the session ends, as RFC 7888 4 allows.
+    TooMuch,
     Store(Error),
 }
 
@@ -77,6 +79,11 @@ pub fn append(session: &mut Session<'_>, tag: &[u8], mailbox: &[u8]) -> Result<F
             let line = reply::refusal(tag, "Append", &bad).unwrap_or_default();
             session.stream.write(&line);
             return Ok(Flow::Answered);
+        }
+        Err(Refused::TooMuch) => {
+            let answer = Answer::from(Error::MessageTooLarge).with_code("TOOBIG");
+            session.stream.write(&answer.line(tag));
+            return Err(Stop::TooMuch("[TOOBIG] Message size exceeds fixed limit"));
         }
         Err(Refused::Store(error)) => {
             lexer.eat_line()?;
@@ -183,7 +190,11 @@ impl Receiver {
         if !lexer.peek()?.is_some_and(|byte| byte.is_ascii_digit()) {
             return Err(Bad::text("Literal size not a number").into());
         }
-        let Some(head) = lexer.literal_size(binary)?.filter(|head| !head.binary) else {
+        let head = lexer.literal_size(binary).map_err(|bad| match bad {
+            Bad::Stop(Stop::Fatal(_)) => Bad::text("Literal size not a number"),
+            other => other,
+        })?;
+        let Some(head) = head.filter(|head| !head.binary) else {
             return Err(Bad::text("Invalid literal in Append command").into());
         };
         let refused = if head.octets > self.octets_max {
@@ -194,8 +205,10 @@ impl Receiver {
             None
         };
         if let Some(error) = refused {
-            if !head.synchronising {
-                lexer.skip(head.octets)?;
+            if head.synchronising {
+                lexer.end_line();
+            } else if matches!(error, Error::MessageTooLarge) {
+                return Err(Refused::TooMuch);
             }
             return Err(Refused::Store(error));
         }

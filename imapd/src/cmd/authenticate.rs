@@ -57,6 +57,10 @@ pub fn authenticate(
     Ok(Flow::Answered)
 }
 
+/// libsasl's account of a question for a name that it does not have yet.
+const NO_NAME: &str = "SASL(-6): can't request information until later in exchange: Information that was \
+                       requested is not yet available.";
+
 fn protection(is_tls: bool, ssf: u32) -> &'static str {
     match (is_tls, ssf) {
         (true, 0) => "tls protection",
@@ -76,7 +80,9 @@ fn refused(session: &mut Session<'_>, mechanism: &str, failure: Failure) -> Resu
             Ok(Answer::no("bad protocol / cancel"))
         }
         Failure::Refused { code, text, detail, userid } => {
-            log_refusal(session, mechanism, userid.as_deref(), &detail);
+            // C asks for the user's name first, and then logs what became of that question.
+            let detail = if userid.is_some() { detail.as_str() } else { NO_NAME };
+            log_refusal(session, mechanism, userid.as_deref(), detail);
             Ok(Answer::no(login::refusal_text(code, &text)))
         }
         Failure::Stream(error) => Err(Stop::Io(to_io(error))),

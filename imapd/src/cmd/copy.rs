@@ -73,14 +73,17 @@ fn transfer(session: &mut Session<'_>, ids: &Ids, mailbox: &[u8], what: Transfer
         }
         Err(answer) => return session.refuse_target(&name, answer).into(),
     };
-    if let Some(Err(error)) = super::with_selected(session, |selected, host| {
+    let moved = super::with_selected(session, |selected, host| {
         host.appended(&copied.location, &copied.uniqueid, &copied.appended);
         match what {
             Transfer::Copy => Ok(0),
             Transfer::Move => selected.view.expunge(Some(&copied.source), false, host),
         }
-    }) {
-        return super::failed(session, error);
+    });
+    match moved {
+        Some(Ok(count @ 1..)) => super::expunge::log_expunged(session, count),
+        Some(Err(error)) => return super::failed(session, error),
+        _ => {}
     }
     let code = copied.code();
     match (what, code) {

@@ -22,6 +22,7 @@ pub fn noop(session: &mut Session<'_>) -> Flow {
 pub fn logout(session: &mut Session<'_>, tag: &[u8]) -> Flow {
     session.stream.write(b"* BYE LOGOUT received\r\n");
     session.stream.write(&Answer::completed().line(tag));
+    session.tell_usage();
     Flow::Logout
 }
 

@@ -53,6 +53,8 @@ pub enum Stop {
     Io(io::Error),
     /// The peer sent what ends the session; the text goes into `* BYE Fatal error: ...`.
     Fatal(&'static str),
+    /// The peer sent more than the server takes; the text goes into `* BYE ...`.
+    TooMuch(&'static str),
 }
 
 impl From<io::Error> for Stop {
@@ -290,7 +292,7 @@ impl<'a> Lexer<'a> {
                 self.at_end = false;
             }
             if self.limits.word_octets > 0 && word.len() > self.limits.word_octets {
-                return Err(Bad::Stop(Stop::Fatal("word too long")));
+                return Err(Bad::Stop(Stop::TooMuch("[TOOBIG] Word too long")));
             }
             if done {
                 break;
@@ -414,7 +416,7 @@ impl<'a> Lexer<'a> {
                 }
             }
             if self.limits.quoted_octets > 0 && text.len() > self.limits.quoted_octets {
-                return Err(Bad::Stop(Stop::Fatal("quoted value too long")));
+                return Err(Bad::Stop(Stop::TooMuch("[TOOBIG] Quoted value too long")));
             }
         }
         self.charge(text.len())?;
@@ -426,8 +428,9 @@ impl<'a> Lexer<'a> {
         let Some(head) = self.literal_head()? else { return Ok(None) };
         if self.limits.literal_octets > 0 && head.octets > self.limits.literal_octets as u64 {
             if !head.synchronising {
-                self.skip(head.octets)?;
+                return Err(Bad::Stop(Stop::TooMuch("[TOOBIG] Literal size exceeds fixed limit")));
             }
+            self.end_line();
             return Err(Bad::TooBig);
         }
         if head.synchronising {
@@ -478,6 +481,11 @@ impl<'a> Lexer<'a> {
         }
         self.at_end = false;
         Ok(Some(LiteralHead { octets, synchronising, binary }))
+    }
+
+    /// The command ends here: the client is not told to send the literal it announced.
+    pub fn end_line(&mut self) {
+        self.at_end = true;
     }
 
     /// Tells the client to send the literal.

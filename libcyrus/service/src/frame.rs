@@ -232,6 +232,8 @@ fn serve_sockets<P: Program>(config: Arc<Config>, id: i32, options: &Options, ar
         let end = serve_one(&mut program, connection);
         listener.reset_stdio();
         if let End::Exit(code) = end {
+            // A signal that was noticed where no poll point was is told of now.
+            let _ = signals::poll();
             break code;
         }
         match signals::poll() {

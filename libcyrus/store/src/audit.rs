@@ -10,6 +10,7 @@ use crate::mboxlist::MbEntry;
 use cyrus_base::log::{self, AuditAcl, AuditRecord};
 use cyrus_mime::cache::{CacheView, nstring};
 use cyrus_util::ids::RecNo;
+use cyrus_util::mboxname::MboxName;
 
 /// Envelope item of the message id.
 const MESSAGE_ID: usize = 9;
@@ -51,6 +52,33 @@ impl Mailbox {
     }
 }
 
+impl Mailbox {
+    /// Logs that the files of an unlinked record, as far as they are there, are removed now. C: `mailbox_cleanup_uid()`
+    pub(crate) fn audit_files_going(&self, record: &Record) {
+        if !record.internal_flags.has(InternalFlags::UNLINKED) {
+            return;
+        }
+        let Some((session, uniqueid)) = self.audited() else { return };
+        let (sysflags, guid) = (codes(record), record.guid.to_string());
+        let line = line(self, &session, &uniqueid, record, &sysflags, &guid);
+        if self.location().spool_file(record.uid).exists() {
+            log::audit_unlink_file("unlink", &line);
+        }
+        if self.location().has_archive() && self.location().archive_file(record.uid).exists() {
+            log::audit_unlink_file("unlinkarchive", &line);
+        }
+    }
+
+    /// Logs that the modseq rose, where a commit was told to leave that to its caller.
+    pub(crate) fn audit_modseq_as(&self, name: &MboxName) {
+        if let Some((session, uniqueid)) = self.audited() {
+            let header = self.index_header();
+            let (highest, deleted) = (header.highestmodseq.0, header.deletedmodseq.0);
+            log::audit_modseq(&session, name.as_bytes(), &uniqueid, highest, deleted);
+        }
+    }
+}
+
 impl IndexGuard<'_> {
     /// What there will be to log of `changed`, read while the old records are still in the file.
     pub(crate) fn audit_changes(&mut self, changed: Vec<Record>, stored: u32) -> Result<Vec<RecordChange>> {
@@ -77,23 +105,19 @@ pub(crate) fn message_id(mailbox: &mut Mailbox, record: &Record) -> Option<Vec<u
 
 /// Logs written records. C: `_commit_one()`, `mailbox_rewrite_index_record()`
 pub(crate) fn tell(mailbox: &Mailbox, session: &str, uniqueid: &str, changes: &[RecordChange]) {
+    // C writes `touched` when a record is rewritten and the others when it is written.
+    for RecordChange { old, new, .. } in changes {
+        let (sysflags, guid) = (codes(new), new.guid.to_string());
+        if let Some(old) = old {
+            let cid = if new.cid == 0 { "NIL".to_owned() } else { format!("{:016x}", new.cid) };
+            log::audit_touched(&line(mailbox, session, uniqueid, new, &sysflags, &guid), &cid, &codes(old));
+        }
+    }
     for RecordChange { old, new, message_id } in changes {
         let (sysflags, guid) = (codes(new), new.guid.to_string());
-        let line = AuditRecord {
-            sessionid: session,
-            mailbox: mailbox.location().name.as_bytes(),
-            uniqueid,
-            uid: new.uid.0,
-            modseq: new.modseq.0,
-            sysflags: &sysflags,
-            guid: &guid,
-        };
-        match old {
-            None => log::audit_append(&line, message_id.as_deref(), new.size),
-            Some(old) => {
-                let cid = if new.cid == 0 { "NIL".to_owned() } else { format!("{:016x}", new.cid) };
-                log::audit_touched(&line, &cid, &codes(old));
-            }
+        let line = line(mailbox, session, uniqueid, new, &sysflags, &guid);
+        if old.is_none() {
+            log::audit_append(&line, message_id.as_deref(), new.size);
         }
         let becomes = |flag: InternalFlags| {
             new.internal_flags.has(flag) && !old.as_ref().is_some_and(|old| old.internal_flags.has(flag))
@@ -104,6 +128,25 @@ pub(crate) fn tell(mailbox: &Mailbox, session: &str, uniqueid: &str, changes: &[
         if becomes(InternalFlags::UNLINKED) {
             log::audit_unlink(&line);
         }
+    }
+}
+
+fn line<'a>(
+    mailbox: &'a Mailbox,
+    sessionid: &'a str,
+    uniqueid: &'a str,
+    record: &Record,
+    sysflags: &'a str,
+    guid: &'a str,
+) -> AuditRecord<'a> {
+    AuditRecord {
+        sessionid,
+        mailbox: mailbox.location().name.as_bytes(),
+        uniqueid,
+        uid: record.uid.0,
+        modseq: record.modseq.0,
+        sysflags,
+        guid,
     }
 }
 

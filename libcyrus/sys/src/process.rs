@@ -1,8 +1,9 @@
-//! Work in a short-lived child, whose memory is gone with it.
+//! Work in a short-lived child, whose memory is gone with it; what this process used.
 
 use crate::spawn::{Fork, fork};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 /// Runs `work` in a forked child and gives what it returned. For a process with one thread.
 ///
@@ -44,6 +45,18 @@ pub fn in_child(work: impl FnOnce() -> Vec<u8>) -> io::Result<Vec<u8>> {
             }
         }
     }
+}
+
+/// CPU time that this process has used: for itself, and in the kernel.
+#[must_use]
+pub fn cpu_times() -> (Duration, Duration) {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return Default::default() };
+    let duration = |time: nix::sys::time::TimeVal| {
+        let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
+        Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec()).unwrap_or(0))
+    };
+    (duration(usage.user_time()), duration(usage.system_time()))
 }
 
 #[cfg(test)]

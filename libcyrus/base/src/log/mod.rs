@@ -5,9 +5,11 @@
 //! lines and never holds up mail. Words that came from a client are made printable and bounded here.
 
 mod lines;
+mod usage;
 
 pub use crate::config::errno_text;
 pub use lines::*;
+pub use usage::Usage;
 
 pub use cyrus_sys::syslog::Severity as Priority;
 use cyrus_sys::syslog::{Facility, Writer};

@@ -259,6 +259,7 @@ impl Server {
                 settings: Rc::clone(&self.settings),
                 policy: Rc::clone(&self.policy),
                 mechanism: mechanism.map(str::to_owned),
+                is_imap: self.service == "imap",
                 logged: Cell::new(false),
             };
             let library = ServerLibrary::new(Box::new(hooks), "Cyrus")?;
@@ -350,6 +351,8 @@ struct ServerHooks {
     settings: Rc<Settings>,
     policy: Rc<dyn Policy>,
     mechanism: Option<String>,
+    /// imapd writes all that libsasl says, in words of its own. C: imapd_sasl_log()
+    is_imap: bool,
     logged: Cell<bool>,
 }
 
@@ -359,10 +362,21 @@ impl Hooks for ServerHooks {
     }
 
     fn log(&self, level: i32, text: &[u8]) {
-        if level > self.settings.log_level || level <= 0 {
+        let most = if self.is_imap { self.settings.log_level.max(4) } else { self.settings.log_level };
+        if level > most || level <= 0 {
             return;
         }
         self.logged.set(true);
+        if self.is_imap {
+            let priority = match level {
+                1 | 2 => Priority::Err,
+                3 => Priority::Warning,
+                4 => Priority::Info,
+                _ => Priority::Debug,
+            };
+            log::write(priority, format_args!("SASL {}", log::printable(text, 1024)));
+            return;
+        }
         let priority = match level {
             1 => Priority::Err,
             2 => Priority::Notice,
@@ -380,9 +394,16 @@ impl Hooks for ServerHooks {
     }
 
     fn authorize(&self, requested: &[u8], identity: &[u8]) -> std::result::Result<(), Verdict> {
-        self.policy.may_proxy(requested, identity).map_err(|refusal| match refusal {
-            Refusal::BadAuth(text) => Verdict { code: Code::BADAUTH, text },
-            Refusal::NoAuthz(text) => Verdict { code: Code::NOAUTHZ, text },
+        self.policy.may_proxy(requested, identity).map_err(|refusal| {
+            let (code, text) = match refusal {
+                Refusal::BadAuth(text) => (Code::BADAUTH, text),
+                Refusal::NoAuthz(text) => (Code::NOAUTHZ, text),
+            };
+            if self.is_imap {
+                // C sets the text as libsasl's error, which is logged.
+                log::write(Priority::Err, format_args!("SASL {text}"));
+            }
+            Verdict { code, text }
         })
     }
 

@@ -6,6 +6,7 @@
 use super::parse::ParsedMessage;
 use crate::context::Store;
 use crate::error::{Error, Result};
+use cyrus_base::log::{self, Priority};
 use cyrus_sys::map::Map;
 use cyrus_util::guid::{Guid, GuidHasher};
 use cyrus_util::ids::UnixTime;
@@ -71,6 +72,7 @@ impl Stage {
         let disk = store.disk();
         if !directory.is_dir() {
             disk.make_dir(&directory)?;
+            log::write(Priority::Notice, format_args!("created stage directory {}/", directory.display()));
         }
         let file = disk.create(&path)?;
         let file = StageFile { store: Arc::clone(store), file, path };

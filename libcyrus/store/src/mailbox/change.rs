@@ -123,6 +123,8 @@ pub(super) struct Changes {
     pub(super) conversations_counted: bool,
     /// Whether the mailbox as a whole comes to or goes from the conversations of its owner.
     pub(super) passage: Passage,
+    /// The caller writes the audit line of the modseq, behind lines of its own.
+    pub(super) audits_later: bool,
     /// The counters of the owner, when there are any.
     counters: Option<(Arc<Catalog>, MboxName)>,
     kind: MbKind,
@@ -162,6 +164,7 @@ impl Changes {
             assign: BTreeSet::new(),
             conversations_counted: false,
             passage: Passage::None,
+            audits_later: false,
             kind: kind_of(&mailbox.location.mbtype),
             counters: mailbox
                 .store
@@ -326,7 +329,7 @@ impl IndexGuard<'_> {
 
         if let Some((session, uniqueid)) = &audited {
             crate::audit::tell(self.mailbox, session, uniqueid, &audit);
-            if self.changes.modseq_dirty {
+            if self.changes.modseq_dirty && !self.changes.audits_later {
                 let (header, name) = (&self.changes.header, self.mailbox.location.name.as_bytes());
                 let (highest, deleted) = (header.highestmodseq.0, header.deletedmodseq.0);
                 cyrus_base::log::audit_modseq(session, name, uniqueid, highest, deleted);

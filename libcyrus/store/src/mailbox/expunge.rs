@@ -8,6 +8,7 @@ use super::spool;
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Order};
 use crate::lock::{Mode, UserLock};
+use cyrus_base::log::{self, Priority};
 use cyrus_util::ids::{RecNo, Uid, UnixTime};
 
 /// What an expunge did.
@@ -108,12 +109,17 @@ impl Mailbox {
         }
         let mut guard = self.lock_index(user, Mode::Exclusive)?;
         let store = std::sync::Arc::clone(guard.mailbox().store());
+        log::write(
+            Priority::Info,
+            format_args!("Unlinking files in mailbox {}", guard.mailbox().location().name),
+        );
         let mut gone = Vec::new();
         for recno in 1..=guard.num_records() {
             let mut record = guard.record(RecNo(recno))?;
             if !needs_cleanup(&record) {
                 continue;
             }
+            guard.mailbox().audit_files_going(&record);
             clean_files(store.disk(), guard.mailbox().location(), &record)?;
             if record.internal_flags.has(InternalFlags::UNLINKED) {
                 gone.push(record.uid);

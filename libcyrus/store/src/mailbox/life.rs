@@ -148,7 +148,7 @@ impl Mailbox {
 
     /// Gives the mailbox a new name (and partition or directories). A by-id mailbox that stays in
     /// its directories moves no file: only the name in cyrus.header and the quota root change, and
-    /// the modseq goes up. Otherwise the files are copied, messages as hard links.
+    /// the modseq goes up, for the caller to log (`audit_modseq_as`). Otherwise the files are copied, messages as hard links.
     ///
     /// # Errors
     /// `Exists`, `Io`.
@@ -167,6 +167,7 @@ impl Mailbox {
                 guard.changes.passage = Passage::Leaves;
             }
             guard.next_modseq()?;
+            guard.changes.audits_later = true;
             guard.change_mailbox_header(|header| {
                 header.name = to.name.as_bytes().to_vec();
                 header.quotaroot = quotaroot;

@@ -659,6 +659,7 @@ impl IndexGuard<'_> {
             return Err(Error::Internal("append without a message"));
         }
         self.check_room()?;
+        self.tell_twin(record);
         if record.internaldate.0 == 0 {
             record.internaldate = UnixTime::now();
         }
@@ -701,6 +702,20 @@ impl IndexGuard<'_> {
         }
         self.changes.records.insert(record.recno.0, record.clone());
         Ok(())
+    }
+
+    /// The line for a message that is the same as the one before it.
+    fn tell_twin(&self, record: &Record) {
+        let last = RecNo(self.changes.header.num_records);
+        if let Ok(before) = self.record(last).map(|before| (before.uid, before.guid))
+            && before.1 == record.guid
+        {
+            let (name, uid) = (&self.mailbox.location.name, before.0);
+            cyrus_base::log::write(
+                Priority::Info,
+                format_args!("{name}: same message appears twice {uid} {}", record.uid),
+            );
+        }
     }
 
     /// `mailbox_maxmessages_*`

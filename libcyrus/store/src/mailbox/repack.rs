@@ -15,6 +15,7 @@ use crate::counters::Scope;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock};
 use crate::seen::SeenData;
+use cyrus_base::log::Priority;
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UnixTime};
 use cyrus_util::seqset::MergingSet;
 use std::path::Path;
@@ -87,6 +88,10 @@ impl Mailbox {
             std::collections::BTreeMap::new()
         };
 
+        cyrus_base::log::write(
+            Priority::Info,
+            format_args!("Repacking mailbox {} version {}", guard.mailbox().location().name, version.minor()),
+        );
         let layout = version.layout();
         let mut header = guard.header().clone();
         header.version = version;
@@ -113,6 +118,7 @@ impl Mailbox {
         for recno in 1..=guard.num_records() {
             let mut record = guard.record(RecNo(recno))?;
             if needs_cleanup(&record) {
+                guard.mailbox().audit_files_going(&record);
                 clean_files(disk, guard.mailbox().location(), &record)?;
                 record.internal_flags = record.internal_flags.without(InternalFlags::NEEDS_CLEANUP);
             }

@@ -204,10 +204,12 @@ impl Catalog {
         };
         let kind = entry.mbtype.kind;
         let mut highestmodseq = ModSeq(0);
-        if self.config().switch(Opt::Conversations) {
-            if new.name.is_user_inbox(self.rules()) {
-                self.announce_user(lock, &entry)?;
-            }
+        let conversations = self.config().switch(Opt::Conversations);
+        // The audit log tells of this step, so it is taken where it is read.
+        if new.name.is_user_inbox(self.rules()) && (conversations || self.auditor().is_some()) {
+            self.announce_user(lock, &entry)?;
+        }
+        if conversations {
             if uidvalidity.0 == 0 {
                 uidvalidity = self.next_uidvalidity(&new.name, UidValidity(0))?;
             } else {

@@ -126,7 +126,9 @@ impl Catalog {
         how: &RenameHow,
         event: Option<Event>,
     ) -> Result<()> {
+        log::info!(target: "syslog", "Rename: {} -> {to}", entry.name);
         let mut told = None;
+        let mut renamed_in_place = None;
         let mut new = MbEntry { name: to.clone(), history: Vec::new(), ..entry.clone() };
         let mut leftover = None;
         if entry.mbtype.is_intermediate() {
@@ -147,8 +149,9 @@ impl Catalog {
             new.uidvalidity = header.uidvalidity;
             new.createdmodseq = header.createdmodseq;
             new.foldermodseq = header.highestmodseq;
-            if renamed == Renamed::Copied {
-                leftover = Some(mailbox);
+            match renamed {
+                Renamed::Copied => leftover = Some(mailbox),
+                Renamed::InPlace => renamed_in_place = Some(mailbox),
             }
         }
         let tombstone = MbEntry {
@@ -164,7 +167,9 @@ impl Catalog {
         change.put(&tombstone)?;
         change.put(&new)?;
         change.commit()?;
-        log::info!(target: "syslog", "Rename: {} -> {to}", entry.name);
+        if let Some(mailbox) = renamed_in_place {
+            mailbox.audit_modseq_as(&entry.name);
+        }
         self.sync_log(&[b"RENAME", entry.name.as_bytes(), to.as_bytes()]);
         self.forget_status(&entry.name);
         if let (Some(event), Some((location, header, index))) = (event, &told) {
