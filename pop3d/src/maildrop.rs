@@ -163,7 +163,8 @@ impl Maildrop {
     /// The octets of a message. It may have been archived, or taken back, since the login.
     ///
     /// # Errors
-    /// `NotFound` when it was expunged and unlinked meanwhile.
+    /// `NotFound` when it was expunged and unlinked meanwhile; `InvalidData` when the file is not the one that was
+    /// listed: a mailbox made anew under the old name gives its messages the same names.
     pub fn read(&self, message: &Message) -> io::Result<Map> {
         let (spool, archive) =
             (self.location.spool_file(message.uid), self.location.archive_file(message.uid));
@@ -172,7 +173,11 @@ impl Maildrop {
             Err(error) if error.kind() == io::ErrorKind::NotFound && first != second => File::open(&second)?,
             file => file?,
         };
-        Map::whole(&file)
+        let map = Map::whole(&file)?;
+        if map.len() != usize::try_from(message.size).unwrap_or(usize::MAX) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(map)
     }
 
     /// The UIDL of a message (option `uidl_format`).
@@ -234,7 +239,7 @@ impl Maildrop {
                 }
             }
         }
-        if let Some(mut event) = event {
+        if let Some(mut event) = event.filter(|_| expunged > 0) {
             event.set_user(auth.userid());
             event.set_unseen(guard.header().unseen);
             guard.tell(Order::AfterModseq, event);
