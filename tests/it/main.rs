@@ -15,6 +15,7 @@ mod lmtp;
 mod notifyd;
 mod pop3;
 mod script;
+mod sieve;
 mod sievec;
 mod sieveshell;
 mod smmapd;

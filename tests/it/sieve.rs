@@ -1,0 +1,351 @@
+//! The Sieve differential: every script of tests/data/sieve filters every message there, each pair a case.
+//!
+//! Each script has a user of its own and comes in by ManageSieve; the messages follow by LMTP. Told are the LMTP
+//! reply, every stored copy with its folder, flags and bytes, the mails a stub `sendmail` took, with its arguments,
+//! and the notifications. Ids, dates of new mails and what names a process are normalised. The oracle's account is
+//! the record; ours must be the same, and so must either lmtpd's with the other's bytecode.
+
+use cyrus_tests::known::Need;
+use cyrus_tests::transcript::normalise;
+use cyrus_tests::{Builder, Instance, Server, case, place, record};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Users filtered for at a time.
+const THREADS: usize = 4;
+
+/// Takes mail as `sendmail -bs` does; the mail and the arguments go into a file of their own.
+const SENDMAIL: &str = r#"#!/bin/bash
+f=$(mktemp @ROOT@/out/part.XXXXXXXXXX)
+printf 'argv: %s %s\n' "${0##*/}" "$*" >> "$f"
+say() { printf '%s\r\n' "$1"; }
+say '220 stub'
+while IFS= read -r line; do
+  line=${line%$'\r'}
+  case "$line" in
+    EHLO*) say '250-stub'; say '250-DSN'; say '250-AUTH PLAIN'; say '250 DELIVERBY';;
+    MAIL*|RCPT*) printf '%s\n' "$line" >> "$f"
+      case "$line" in *refused*) say '550 no';; *) say '250 ok';; esac;;
+    DATA) say '354 go'
+      while IFS= read -r line; do
+        [ "$line" = $'.\r' ] && break
+        printf '%s\n' "$line" >> "$f"
+      done
+      say '250 done';;
+    QUIT) say '221 bye'; break;;
+    *) say '250 ok';;
+  esac
+done
+chmod 644 "$f"
+mv "$f" "${f/part/mail}"
+"#;
+
+struct Script {
+    name: String,
+    text: String,
+}
+
+struct Message {
+    sender: String,
+    detail: String,
+    text: String,
+}
+
+fn blocks(file: &str) -> Vec<(String, String)> {
+    let path = place::root().join("tests/data/sieve").join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut out: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("== ") {
+            out.push((name.to_owned(), String::new()));
+        } else if let Some((_, block)) = out.last_mut() {
+            let _ = write!(block, "{line}\r\n");
+        }
+    }
+    out
+}
+
+fn scripts() -> Vec<Script> {
+    blocks("scripts.txt").into_iter().map(|(name, text)| Script { name, text }).collect()
+}
+
+fn messages() -> Vec<Message> {
+    let read = |(head, text): (String, String)| {
+        let (sender, detail) = head.split_once(' ').unwrap_or((&head, ""));
+        let sender = sender.trim_matches(['<', '>']).to_owned();
+        Message { sender, detail: detail.trim().to_owned(), text }
+    };
+    blocks("messages.txt").into_iter().map(read).collect()
+}
+
+fn user(index: usize) -> String {
+    format!("s{index:03}")
+}
+
+/// One installation after all cases; what became of each.
+fn run(builder: Builder) -> String {
+    let scripts = Arc::new(scripts());
+    let messages = Arc::new(messages());
+    assert!(scripts.len() * messages.len() >= 400, "too few cases");
+    let mut builder = builder
+        .option("sendmail", "/nonexistent")
+        .option("sievenotifier", "log")
+        .option("sieve_maxscripts", "9");
+    for index in 0..scripts.len() {
+        builder = builder.user(&user(index));
+    }
+    let mut instance = builder.build();
+    let root = instance.root().to_path_buf();
+    lay_out_stub(&root);
+    let socket = UnixDatagram::bind(root.join("sock/notify")).expect("notify socket");
+    std::fs::set_permissions(root.join("sock/notify"), PermissionsExt::from_mode(0o777)).expect("chmod");
+    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("timeout");
+    instance.start();
+    let mut admin = instance.imap_as("imap", "admin");
+    for index in 0..scripts.len() {
+        admin.ok(&format!("CREATE user.{}", user(index)));
+    }
+    admin.ok("SETMETADATA \"\" (/shared/comment \"the srv\")");
+    let instance = Arc::new(instance);
+    let next = AtomicUsize::new(0);
+    let accounts = Mutex::new(BTreeMap::new());
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let notices = std::thread::scope(|scope| {
+        // The socket holds few datagrams, and a full one loses them.
+        let listener = scope.spawn(|| {
+            let mut got = Vec::new();
+            let mut buffer = vec![0; 65536];
+            loop {
+                match socket.recv(&mut buffer) {
+                    Ok(octets) => got.push(buffer[..octets].to_vec()),
+                    Err(_) if is_over.load(Ordering::Relaxed) => return got,
+                    Err(_) => {}
+                }
+            }
+        });
+        let workers: Vec<_> = (0..THREADS)
+            .map(|_| {
+                scope.spawn(|| {
+                    while let Some((index, script)) = pick(&next, &scripts) {
+                        let account = serve(&instance, &user(index), script, &messages);
+                        accounts.lock().expect("accounts").insert(index, account);
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.join().expect("worker");
+        }
+        is_over.store(true, Ordering::Relaxed);
+        listener.join().expect("listener")
+    });
+    let mails = mails(&root);
+    let mut out = String::new();
+    for (index, account) in accounts.into_inner().expect("accounts") {
+        let user = user(index);
+        let _ = writeln!(out, "== {}\n{account}", scripts[index].name);
+        for mail in mails.iter().filter(|mail| mail.contains(&format!("<{user}-m"))) {
+            let _ = writeln!(out, "mail:\n{mail}");
+        }
+        let marker = format!("\0{user}\0");
+        let told = notices.iter().map(|octets| String::from_utf8_lossy(octets).into_owned());
+        for notice in told.filter(|notice| notice.contains(&marker)) {
+            // The last field is the staged file.
+            let fields: Vec<&str> = notice.trim_end_matches('\0').split('\0').collect();
+            let _ = writeln!(out, "notice: {:?}", fields.split_last().map_or(&[][..], |(_, rest)| rest));
+        }
+    }
+    if place::oracle().is_some() {
+        instance.check_by_oracle();
+    }
+    out
+}
+
+fn pick<'s>(next: &AtomicUsize, scripts: &'s [Script]) -> Option<(usize, &'s Script)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    scripts.get(index).map(|script| (index, script))
+}
+
+fn lay_out_stub(root: &Path) {
+    let out = root.join("out");
+    std::fs::create_dir_all(&out).expect("mkdir");
+    std::fs::set_permissions(&out, PermissionsExt::from_mode(0o777)).expect("chmod");
+    let stub = root.join("sendmail");
+    std::fs::write(&stub, SENDMAIL.replace("@ROOT@", &root.display().to_string())).expect("stub");
+    std::fs::set_permissions(&stub, PermissionsExt::from_mode(0o755)).expect("chmod");
+    let conf = root.join("imapd.conf");
+    let text = std::fs::read_to_string(&conf).expect("imapd.conf");
+    std::fs::write(&conf, text.replace("/nonexistent", &stub.display().to_string())).expect("imapd.conf");
+}
+
+/// All cases of one script.
+fn serve(instance: &Instance, user: &str, script: &Script, messages: &[Message]) -> String {
+    let mut out = String::new();
+    let mut imap = instance.imap_as("imap", user);
+    for command in [
+        "CREATE INBOX.Work",
+        "CREATE INBOX.Junk (USE (\\Junk))",
+        "SETMETADATA INBOX (/shared/comment \"marked\" /private/comment \"mine\")",
+    ] {
+        imap.command(command);
+    }
+    let mut sieve = instance.sieve("sieve");
+    sieve.login(user, "");
+    let put = format!("PUTSCRIPT \"s\" {{{}+}}\r\n{}", script.text.len(), script.text);
+    let (answer, _) = sieve.command(put.as_bytes());
+    if !answer.starts_with(b"OK") {
+        let _ = writeln!(out, "put: {}", answer.escape_ascii());
+    }
+    sieve.command(b"SETACTIVE \"s\"");
+    sieve.send(b"LOGOUT\r\n");
+    sieve.reply();
+    let mut lmtp = instance.lmtp("lmtp");
+    lmtp.command("LHLO client");
+    for (number, message) in messages.iter().enumerate() {
+        let id = format!("{user}-m{number}@test");
+        let text = message.text.replace("@USER@", user).replace("@ID@", &id);
+        let to = format!("{user}{}@mail.example", message.detail);
+        for line in lmtp.deliver(&message.sender, &to, text.as_bytes()) {
+            let _ = writeln!(out, "lmtp m{number}: {}", normalise(&line, instance.root()));
+        }
+    }
+    lmtp.command("QUIT");
+    let listed = imap.command("LIST \"\" INBOX*").text();
+    let mut names: Vec<&str> = listed
+        .lines()
+        .filter(|line| line.starts_with("* LIST"))
+        .filter_map(|line| line.rsplit(' ').next())
+        .collect();
+    names.sort_unstable();
+    for name in names {
+        imap.command(&format!("EXAMINE {name}"));
+        let fetched = imap.command("UID FETCH 1:* (FLAGS BODY.PEEK[])").text();
+        let _ = writeln!(out, "mailbox {name}");
+        out.push_str(&stored(&fetched, user));
+    }
+    imap.command("LOGOUT");
+    out
+}
+
+/// Stored messages, without what lmtpd writes of time and session.
+fn stored(fetched: &str, user: &str) -> String {
+    let mut out = String::new();
+    let mut in_received = 0;
+    for line in fetched.replace("\r\n", "\n").lines() {
+        if line.starts_with("Received: from client") {
+            in_received = 3;
+        }
+        if in_received > 0 {
+            in_received -= 1;
+            if line.starts_with("Received:") || line.starts_with('\t') {
+                continue;
+            }
+        }
+        if line.starts_with("X-Cyrus-Session-Id:") || line.contains(" OK ") {
+            continue;
+        }
+        // Sizes count lines that were left out.
+        let line = match line.split_once(" BODY[] {") {
+            Some((before, _)) => before.replace("\\Recent", "").replace(" )", ")").replace("( ", "("),
+            None => line.to_owned(),
+        };
+        let _ = writeln!(out, "  {}", tidy(&line, user));
+    }
+    out
+}
+
+/// The mails that the stub took, in the order of their texts.
+fn mails(root: &Path) -> Vec<String> {
+    let mut mails: Vec<String> = std::fs::read_dir(root.join("out"))
+        .expect("out")
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("mail."))
+        .map(|entry| {
+            let octets = std::fs::read(entry.path()).expect("mail");
+            let text = String::from_utf8_lossy(&octets).replace("\r\n", "\n");
+            let mut is_ours = false;
+            let mut out = String::new();
+            let mut in_received = 0;
+            for line in text.lines() {
+                is_ours |= line.starts_with("Message-ID: <cmu-sieve-");
+                if line.starts_with("Received: from client") {
+                    in_received = 3;
+                }
+                if in_received > 0 {
+                    in_received -= 1;
+                    if line.starts_with("Received:") || line.starts_with('\t') {
+                        continue;
+                    }
+                }
+                let line = match () {
+                    () if line.starts_with("X-Cyrus-Session-Id:") => continue,
+                    () if is_ours && line.starts_with("Date: ") => {
+                        is_ours = false;
+                        "Date: D".to_owned()
+                    }
+                    () if line.starts_with("Reporting-UA: ") => "Reporting-UA: U".to_owned(),
+                    () => line.to_owned(),
+                };
+                let _ = writeln!(out, "  {}", tidy(&line, ""));
+            }
+            out
+        })
+        .collect();
+    mails.sort();
+    mails
+}
+
+/// Replaces the parts of ids that differ from run to run.
+fn tidy(line: &str, _user: &str) -> String {
+    let mut line = line.to_owned();
+    if let Some(start) = line.find("<cmu-sieve-") {
+        if let Some(end) = line[start..].find('@') {
+            line.replace_range(start + 11..start + end, "ID");
+        }
+    }
+    if let Some(at) = line.find("/mail.example") {
+        let digits = line[..at].bytes().rev().take_while(u8::is_ascii_digit).count();
+        line.replace_range(at - digits..at, "P");
+    }
+    line
+}
+
+fn builder(lmtpd: Server, timsieved: Server) -> Builder {
+    Builder::new(lmtpd).server("sieve", timsieved)
+}
+
+#[test]
+fn oracle_filters_as_recorded() {
+    case("oracle::sieve", &[Need::Oracle], || {
+        record::check("sieve", Server::Oracle, &run(builder(Server::Oracle, Server::Oracle)));
+    });
+}
+
+#[test]
+fn ours_filters_as_the_oracle_did() {
+    case("ours::sieve", &[], || {
+        record::check("sieve", Server::Ours, &run(builder(Server::Ours, Server::Ours)));
+    });
+}
+
+#[test]
+fn ours_filters_by_bytecode_of_the_oracle() {
+    case("ours::sieve_bytecode", &[Need::Oracle], || {
+        let builder = builder(Server::Oracle, Server::Oracle).server("lmtp", Server::Ours);
+        record::check("sieve", Server::Ours, &run(builder));
+    });
+}
+
+#[test]
+fn the_oracle_filters_by_bytecode_of_ours() {
+    case("mixed::sieve_bytecode", &[Need::Oracle], || {
+        let builder = builder(Server::Oracle, Server::Ours);
+        record::check("sieve", Server::Ours, &run(builder));
+    });
+}
