@@ -12,6 +12,7 @@ use crate::recipient::Recipient;
 use crate::reply::Refusal;
 use crate::script::{self, Asker, by_id, internal_name, keep_target, sieve_db};
 use libcyrus::auth::AuthState;
+use libcyrus::autocreate::give_special_uses;
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::net::local::{Notification, Notifier, Patience};
@@ -79,14 +80,11 @@ pub(crate) fn filter(delivery: &mut Delivery<'_>, recipient: &Recipient) -> Filt
         headers.unfold_first(b"Received");
         let settings = CompileSettings::from_config(&doer.delivery.lmtpd.config);
         let sender = doer.delivery.sender;
+        let address = doer.address();
         let input = Input {
             message: &doer.message,
             headers,
-            envelope: Envelope {
-                from: &sender.return_path,
-                to: &recipient.address,
-                auth: sender.authid.as_deref(),
-            },
+            envelope: Envelope { from: &sender.return_path, to: &address, auth: sender.authid.as_deref() },
             size: doer.message.len() as u64,
             now: time::now(),
             identity: script.identity,
@@ -280,7 +278,7 @@ impl Doer<'_, '_> {
             SPECIAL_USES.iter().find(|known| known.as_bytes().eq_ignore_ascii_case(special_use))
         });
         if let Some(known) = known {
-            let _ = catalog.set_special_uses(&entry, &[known.as_bytes()]);
+            let _ = give_special_uses(catalog, &lmtpd.store, &lock, &entry, &[known.as_bytes()]);
         }
         Ok(())
     }
