@@ -263,12 +263,9 @@ impl Host for Asker<'_> {
         if let Some(entry) = mailboxid.and_then(|id| by_id(catalog, id)) {
             return Some(entry.name.into_bytes());
         }
-        // C takes the special use for the name of a mailbox.
-        if let Some(special_use) = special_use {
-            let name = self.delivery.lmtpd.namespace.to_internal(special_use, self.userid.as_deref());
-            if catalog.lookup(&name).is_ok() {
-                return Some(name.into_bytes());
-            }
+        let by_use = special_use.map(|special_use| catalog.find_special_use(special_use, self.user()));
+        if let Some(Ok(Some(name))) = by_use {
+            return Some(name.into_bytes());
         }
         Some(self.name(name).into_bytes())
     }

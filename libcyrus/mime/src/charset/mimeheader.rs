@@ -211,11 +211,48 @@ impl Plain {
     }
 }
 
-/// A value with bytes outside ASCII as UTF-8 encoded words (Q). C: charset_encode_mimeheader()
+/// A value that needs no encoding, folded at blanks past 78 octets; `None` when it must be encoded.
+fn folded_plain(value: &[u8]) -> Option<Vec<u8>> {
+    let is_blank = |octet: u8| octet == b' ' || octet == b'\t';
+    let mut last_blank = 0;
+    for (at, &octet) in value.iter().enumerate() {
+        if !matches!(octet, b' '..=b'~' | b'\t') {
+            return None;
+        }
+        if is_blank(octet) {
+            last_blank = at;
+        }
+        if at > 74 && at - last_blank > 74 {
+            return None;
+        }
+    }
+    let mut out = Vec::with_capacity(value.len());
+    if value.len() <= 75 {
+        out.extend_from_slice(value);
+        return Some(out);
+    }
+    let (mut start, mut at, mut last) = (0, 0, 0);
+    while value.len().saturating_sub(start) > 78 && at < value.len() {
+        let rest = value.get(at..).unwrap_or_default();
+        at += rest.iter().position(|&octet| is_blank(octet)).unwrap_or(rest.len());
+        if last > 0 && at - start > 78 {
+            out.extend_from_slice(value.get(start..last).unwrap_or_default());
+            out.extend_from_slice(b"\r\n");
+            start = last;
+        }
+        last = at;
+        at += 1;
+    }
+    out.extend_from_slice(value.get(start..).unwrap_or_default());
+    Some(out)
+}
+
+/// A value with bytes outside ASCII, control characters or overlong words as UTF-8 encoded words (Q); a long one is
+/// folded. C: charset_encode_mimeheader()
 #[must_use]
 pub fn encode_mimeheader(value: &[u8]) -> Vec<u8> {
-    if value.is_ascii() {
-        return value.to_vec();
+    if let Some(folded) = folded_plain(value) {
+        return folded;
     }
     let mut out = b"=?UTF-8?Q?".to_vec();
     let mut count = 10;
