@@ -298,6 +298,7 @@ impl IndexGuard<'_> {
         let splits = conversations.as_mut().map(|open| (open.owner().to_vec(), open.take_splits()));
         self.note_bases(splits.as_ref().map(|(_, splits)| splits))?;
         self.commit_quota()?;
+        self.keep_counters();
         self.commit_annotations()?;
         let audited = self.mailbox.audited();
         let audit = match &audited {
@@ -395,14 +396,20 @@ impl IndexGuard<'_> {
         self.changes.conversations_counted = true;
     }
 
-    /// Raises the owner's counters and brings the conversations up to date with the changes of this
+    /// Raises the owner's counters: behind the quota root, which takes the same modseq as the change
+    /// that it books, as in C.
+    fn keep_counters(&self) {
+        let Some((catalog, name)) = &self.changes.counters else { return };
+        if !name.is_deleted(catalog.rules()) {
+            catalog.keep_modseq(name, self.changes.header.highestmodseq, self.changes.kind, Scope::Content);
+        }
+    }
+
+    /// Brings the conversations up to date with the changes of this
     /// session, before any record is written: the map still shows the old ones. Appended records
     /// get their conversation. The transaction is to be committed after the index.
     fn keep_conversations(&mut self) -> Result<Option<Conversations>> {
         let Some((catalog, name)) = self.changes.counters.clone() else { return Ok(None) };
-        if !name.is_deleted(catalog.rules()) {
-            catalog.keep_modseq(&name, self.changes.header.highestmodseq, self.changes.kind, Scope::Content);
-        }
         if self.changes.conversations_counted || !catalog.has_conversations(&name, self.changes.kind) {
             return Ok(None);
         }
