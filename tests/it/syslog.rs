@@ -86,7 +86,7 @@ fn run(name: &str, server: Server) -> String {
             // Sessions of a user who is deleted end when they notice.
             std::thread::sleep(if step.starts_with("admin: DELETE user") { 8 * QUIET } else { QUIET });
             socket.send_to(mark.as_bytes(), instance.root().join("log.sock")).expect("mark");
-            wait_for("the mark", || log.lines().iter().any(|line| *line == mark).then_some(()));
+            wait_for("the mark", || log.lines().contains(&mark).then_some(()));
             let lines = log.lines();
             for line in lines.iter().skip(seen).filter_map(|line| clean(line, instance)) {
                 out.push_str(&line);

@@ -25,6 +25,7 @@ pub trait Source {
 
 /// Bounds of one token (options `maxword`, `maxquoted`, `maxliteral`, `maxargssize`, `literalminus`); 0 is no bound.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "one rule of the configuration each")]
 pub struct Limits {
     /// Octets of an unquoted word.
     pub word_octets: usize,
