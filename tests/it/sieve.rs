@@ -320,6 +320,9 @@ fn builder(lmtpd: Server, timsieved: Server) -> Builder {
     Builder::new(lmtpd).server("sieve", timsieved)
 }
 
+/// `denotify` works here and is a run-time error of the original (docs/deviations.md).
+const EXCEPTIONS: &[&str] = &["notify and denotify"];
+
 #[test]
 fn oracle_filters_as_recorded() {
     case("oracle::sieve", &[Need::Oracle], || {
@@ -330,7 +333,7 @@ fn oracle_filters_as_recorded() {
 #[test]
 fn ours_filters_as_the_oracle_did() {
     case("ours::sieve", &[], || {
-        record::check("sieve", Server::Ours, &run(builder(Server::Ours, Server::Ours)));
+        record::check_but("sieve", Server::Ours, &run(builder(Server::Ours, Server::Ours)), EXCEPTIONS);
     });
 }
 
@@ -338,6 +341,6 @@ fn ours_filters_as_the_oracle_did() {
 fn ours_filters_by_bytecode_of_the_oracle() {
     case("ours::sieve_bytecode", &[Need::Oracle], || {
         let builder = builder(Server::Oracle, Server::Oracle).server("lmtp", Server::Ours);
-        record::check("sieve", Server::Ours, &run(builder));
+        record::check_but("sieve", Server::Ours, &run(builder), EXCEPTIONS);
     });
 }

@@ -165,7 +165,13 @@ fn sivtest(server: Server) -> String {
         let _ = child.stdin.take().expect("pipe").write_all(session.as_bytes());
         let out = child.wait_with_output().expect("sivtest");
         text.push_str(&format!("== {title}\n"));
+        let mut is_over = false;
         for line in String::from_utf8_lossy(&out.stdout).lines() {
+            // Under TLS sivtest may meet the end of the connection before it shows what came.
+            if is_over {
+                break;
+            }
+            is_over = title == "under tls" && line.starts_with("Security strength factor");
             // Nonces and proofs are new each time, and so are the sizes of their literals.
             let bare = line.strip_prefix("S: ").unwrap_or(line);
             let is_base64 = bare.len() > 30 && !bare.contains(['"', ' ']);

@@ -23,3 +23,32 @@ pub fn check(name: &str, server: Server, actual: &str) {
         panic!("{name} on {server:?}: {report}");
     }
 }
+
+/// As [`check`], for records that are sections headed by `== title` lines: those of `exceptions` differ on purpose.
+///
+/// # Panics
+/// When another section differs, or one of the exceptions does not.
+pub fn check_but(name: &str, server: Server, actual: &str, exceptions: &[&str]) {
+    let path = place::root().join(format!("tests/golden/{name}.txt"));
+    let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    for title in exceptions {
+        let (theirs, ours) = (section(&expected, title), section(actual, title));
+        assert!(!theirs.is_empty(), "{name}: no section {title}");
+        assert!(theirs != ours, "{name}: {title} no longer differs: take it off the exceptions");
+    }
+    let kept = |text: &str| {
+        exceptions.iter().fold(text.to_string(), |text, title| text.replacen(&section(&text, title), "", 1))
+    };
+    if let Some(report) = difference(&kept(&expected), &kept(actual)) {
+        panic!("{name} on {server:?}: {report}");
+    }
+}
+
+/// The section with its title, empty when there is none.
+fn section(text: &str, title: &str) -> String {
+    let head = format!("== {title}\n");
+    let Some(start) = text.find(&head) else { return String::new() };
+    let body = text.get(start + head.len()..).unwrap_or_default();
+    let end = body.find("\n== ").map_or(body.len(), |at| at + 1);
+    format!("{head}{}", body.get(..end).unwrap_or_default())
+}
