@@ -472,6 +472,8 @@ mod tests {
                 }
                 got.push_str(&line);
             }
+            // The last line read was QUIT, which the client waits to hear of.
+            let _ = out.write_all(b"221 bye\r\n");
             drop(out);
             let _ = input.read_to_string(&mut got);
             got
