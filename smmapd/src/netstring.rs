@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn requests_are_found_in_the_stream() {
         check("5:0 ann,rest", false, Parsed::Request { key: b"ann", octets: 8 });
-        check("7: a b c,", false, Parsed::Bad { text: "missing terminator", octets: 10 });
+        check("7: a b c,x", false, Parsed::Bad { text: "missing terminator", octets: 10 });
         check("6: a b c,", false, Parsed::Request { key: b"a b c", octets: 9 });
         check("2:0 ,", false, Parsed::Request { key: b"", octets: 5 });
         for part in ["", "5", "5:", "5:0 an", "5:0 ann"] {

@@ -338,7 +338,7 @@ mod tests {
         round_trip(b"(1 2 3)");
         round_trip(b"()");
         round_trip(b"%()");
-        round_trip(b"%(S (1 2) M (\"\") X \"a b\" Y {3}\r\na\"b Z ((a) (b)))");
+        round_trip(b"%(S (1 2) M (\"\") X \"a b\" Y {3+}\r\na\"b Z ((a) (b)))");
     }
 
     #[test]
