@@ -171,6 +171,10 @@ fn sivtest(server: Server) -> String {
             if is_over {
                 break;
             }
+            // Whether sivtest still sees the end of a connection in order is a matter of time.
+            if line.starts_with("Protection error: Connection reset by peer") {
+                continue;
+            }
             is_over = title == "under tls" && line.starts_with("Security strength factor");
             // Nonces and proofs are new each time, and so are the sizes of their literals.
             let bare = line.strip_prefix("S: ").unwrap_or(line);
