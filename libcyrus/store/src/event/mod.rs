@@ -11,10 +11,10 @@
 //! | `url` | `imap://` URLs |
 //! | `report` | events become payloads, payloads go to the notify socket |
 //!
-//! A producer begins an event with [`Catalog::event`], which gives none where nobody wants to hear
+//! A producer begins an event with [`crate::Catalog::event`], which gives none where nobody wants to hear
 //! of it, fills it while it holds its locks, and hands it to the index guard
-//! ([`crate::mailbox::IndexGuard::tell`]) or to [`Catalog::report`]. Nothing is told before it is
-//! committed. A socket that takes no more is waited for only by [`Catalog::flush_events`], which
+//! ([`crate::mailbox::IndexGuard::tell`]) or to [`crate::Catalog::report`]. Nothing is told before it is
+//! committed. A socket that takes no more is waited for only by [`crate::Catalog::flush_events`], which
 //! the daemons call when they hold no lock.
 
 mod content;
