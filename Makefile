@@ -64,7 +64,7 @@ live: deps-live oracle build
 	$(CARGO) test --package cyrus-tests
 
 docs:
-	RUSTDOCFLAGS="-D warnings -A rustdoc::broken-intra-doc-links -A rustdoc::private-intra-doc-links -A rustdoc::redundant-explicit-links" $(CARGO) doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 oracle:
 	@sh scripts/oracle.sh

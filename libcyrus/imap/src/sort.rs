@@ -1,6 +1,6 @@
 //! SORT (RFC 5256, RFC 5957): what messages are compared by.
 //!
-//! A message becomes one [`Value`] per criterion; equal ones keep the order of their numbers.
+//! A message becomes one value per criterion; equal ones keep the order of their numbers.
 //! C: `index_msgdata_load()`, `index_sort_compare()`
 
 use crate::view::View;

@@ -1,7 +1,7 @@
 //! A bytecode file as a sequence of operations with their arguments, versions 3 to 31.
 //!
 //! This is the lowest reading: words, strings and lists in the shapes that `code` names, each within the file and
-//! no deeper than [`MAX_NESTING`](crate::MAX_NESTING). What the arguments mean, and whether jumps lead
+//! no deeper than [`MAX_NESTING`]. What the arguments mean, and whether jumps lead
 //! anywhere, is the business of `verify`. Memory grows with the octets of the file, never with a count in it.
 
 use crate::code::{self, Arg, Fcc, MAX_NESTING, Match, Op, Test, Zone};
