@@ -1,23 +1,24 @@
 //! The actions, and `include`: their tags and arguments.
 
 use super::ast::{Command, Texts, Value};
-use super::check::{Comparison, LAST_ONLY, is_identifier, skip_space, strptime_time};
+use super::check::{Comparison, LAST_ONLY, is_identifier};
 use super::lex::Token;
 use super::parse::{Parser, Stop};
-use crate::code::{Location, Op, Priority, imip, include, modifier, snooze};
+use super::times::is_date_time;
+use crate::code::{Location, Op, include, modifier};
 use crate::settings::Capability as C;
 
 const DAY_S: i32 = 86400;
 
 /// What `fileinto` and :fcc say of a folder.
 #[derive(Debug, Default)]
-struct Folder {
-    name: Option<Vec<u8>>,
-    flags: Option<Texts>,
-    special_use: Option<Vec<u8>>,
-    mailboxid: Option<Vec<u8>>,
-    copy: i32,
-    create: i32,
+pub(super) struct Folder {
+    pub(super) name: Option<Vec<u8>>,
+    pub(super) flags: Option<Texts>,
+    pub(super) special_use: Option<Vec<u8>>,
+    pub(super) mailboxid: Option<Vec<u8>>,
+    pub(super) copy: i32,
+    pub(super) create: i32,
 }
 
 /// A `set` modifier: its tag, its bit, the bits of its precedence, and the precedence.
@@ -52,12 +53,12 @@ const MODIFIERS: &[(&str, i32, i32, &str)] = &[
     (":length", modifier::LENGTH, modifier::LENGTH, "precedence 10 modifier"),
 ];
 
-fn text(text: Vec<u8>) -> Value {
+pub(super) fn text(text: Vec<u8>) -> Value {
     Value::Text(Some(text))
 }
 
 /// Words for a missing list are those of an empty one.
-fn texts(texts: Option<Texts>) -> Value {
+pub(super) fn texts(texts: Option<Texts>) -> Value {
     Value::Texts(texts.unwrap_or_default())
 }
 
@@ -168,14 +169,14 @@ impl Parser<'_> {
     }
 
     /// :flags with its list.
-    fn flags_tag(&mut self, flags: &mut Option<Texts>) -> Result<(), Stop> {
+    pub(super) fn flags_tag(&mut self, flags: &mut Option<Texts>) -> Result<(), Stop> {
         self.accept();
         let list = self.texts()?;
         self.new_flags(":flags", flags, list);
         Ok(())
     }
 
-    fn new_flags(&mut self, tag: &str, flags: &mut Option<Texts>, list: Texts) {
+    pub(super) fn new_flags(&mut self, tag: &str, flags: &mut Option<Texts>, list: Texts) {
         if flags.replace(list).is_some() {
             self.duplicate_tag(tag);
         } else {
@@ -184,7 +185,7 @@ impl Parser<'_> {
     }
 
     /// One tag of a folder, if one is ahead.
-    fn folder_tag(&mut self, folder: &mut Folder) -> Result<bool, Stop> {
+    pub(super) fn folder_tag(&mut self, folder: &mut Folder) -> Result<bool, Stop> {
         match self.peek_word() {
             ":create" => {
                 self.accept();
@@ -223,7 +224,7 @@ impl Parser<'_> {
     }
 
     /// One tag of :fcc, if one is ahead.
-    fn fcc_tag(&mut self, folder: &mut Folder) -> Result<bool, Stop> {
+    pub(super) fn fcc_tag(&mut self, folder: &mut Folder) -> Result<bool, Stop> {
         match self.peek_word() {
             ":fcc" => {
                 self.accept();
@@ -241,7 +242,7 @@ impl Parser<'_> {
     }
 
     /// The folder of an :fcc when all tags are read.
-    fn check_fcc(&mut self, fcc: &mut Folder) {
+    pub(super) fn check_fcc(&mut self, fcc: &mut Folder) {
         if let Some(name) = &fcc.name {
             self.check_mailbox(name);
             fcc.flags = fcc.flags.take().map(|flags| self.canonical_flags(flags));
@@ -255,7 +256,7 @@ impl Parser<'_> {
     }
 
     /// The string of a tag that may stand once.
-    fn text_tag(&mut self, tag: &str, slot: &mut Option<Vec<u8>>) -> Result<(), Stop> {
+    pub(super) fn text_tag(&mut self, tag: &str, slot: &mut Option<Vec<u8>>) -> Result<(), Stop> {
         self.accept();
         let text = self.text()?;
         if slot.replace(text).is_some() {
@@ -623,349 +624,5 @@ impl Parser<'_> {
         args.extend(comparison.values());
         args.extend([text(name), Value::Texts(patterns)]);
         Ok(Command::Simple(Op::Deleteheader, args))
-    }
-
-    /// A priority, if one is ahead; `:importance` yields the same tokens.
-    fn priority(&mut self) -> Option<Priority> {
-        let priority = match self.peek_word() {
-            ":low" => Priority::Low,
-            ":normal" => Priority::Normal,
-            ":high" => Priority::High,
-            _ => return None,
-        };
-        self.accept();
-        Some(priority)
-    }
-
-    /// Both kinds: with a string at the end it is that of RFC 5435, without one the old draft's.
-    fn notify(&mut self) -> Result<Command, Stop> {
-        let (mut from, mut id, mut method, mut message, mut options) = (None, None, None, None, None);
-        let mut priority: Option<Priority> = None;
-        let mut fcc = Folder::default();
-        loop {
-            match self.peek_word() {
-                ":from" => self.text_tag(":from", &mut from)?,
-                ":importance" => {
-                    self.accept();
-                    let new = self.priority().ok_or(Stop::Unexpected)?;
-                    if priority.replace(new).is_some() {
-                        self.duplicate_tag(":importance");
-                    }
-                }
-                ":id" => self.text_tag(":id", &mut id)?,
-                ":method" => self.text_tag(":method", &mut method)?,
-                ":message" => self.text_tag(":message", &mut message)?,
-                ":options" => {
-                    self.accept();
-                    let list = self.texts()?;
-                    if options.replace(list).is_some() {
-                        self.duplicate_tag(":options");
-                    }
-                }
-                _ if self.fcc_tag(&mut fcc)? => {}
-                _ => match self.priority() {
-                    Some(new) => {
-                        if priority.replace(new).is_some() {
-                            self.multiple_tags("priority");
-                        }
-                    }
-                    None => break,
-                },
-            }
-        }
-        let (op, method, who) = if matches!(self.peek(), Token::Text(_)) {
-            let uri = self.text()?;
-            self.need(C::Enotify, "enotify");
-            if id.is_some() {
-                self.unexpected_tag(":id");
-            }
-            if method.is_some() {
-                self.unexpected_tag(":method");
-            }
-            self.check_fcc(&mut fcc);
-            (Op::Enotify, uri, from)
-        } else {
-            self.need(C::Notify, "notify");
-            let given = [
-                (from.is_some(), ":from"),
-                (fcc.name.is_some(), ":fcc"),
-                (fcc.create > 0, ":create"),
-                (fcc.flags.is_some(), ":flags"),
-                (fcc.special_use.is_some(), ":specialuse"),
-            ];
-            for (_, tag) in given.iter().filter(|(given, _)| *given) {
-                self.unexpected_tag(tag);
-            }
-            (Op::Notify, method.unwrap_or_else(|| b"default".to_vec()), id)
-        };
-        Ok(Command::Simple(
-            op,
-            vec![
-                text(method),
-                Value::Text(who),
-                texts(options),
-                Value::Int(priority.unwrap_or(Priority::Normal).word()),
-                text(message.unwrap_or_else(|| b"$from$: $subject$".to_vec())),
-            ],
-        ))
-    }
-
-    fn denotify(&mut self) -> Result<Command, Stop> {
-        self.need(C::Notify, "notify");
-        let mut comparison = Comparison::new();
-        comparison.comparator = crate::code::Comparator::AsciiCasemap.word();
-        let (mut priority, mut pattern) = (None, None);
-        loop {
-            if let Some(new) = self.priority() {
-                if priority.replace(new).is_some() {
-                    self.multiple_tags("priority");
-                }
-            } else if self.match_tag(&mut comparison)? {
-                pattern = Some(self.text()?);
-            } else {
-                break;
-            }
-        }
-        self.complete(&mut comparison);
-        if let Some(pattern) = &pattern {
-            self.check_patterns(&vec![pattern.clone()], &mut comparison, false);
-        }
-        Ok(Command::Simple(
-            Op::Denotify,
-            vec![
-                Value::Int(priority.unwrap_or(Priority::Any).word()),
-                Value::Int(comparison.matching),
-                Value::Int(comparison.relation),
-                Value::Text(pattern),
-            ],
-        ))
-    }
-
-    fn snooze(&mut self) -> Result<Command, Stop> {
-        self.need(C::Snooze, "vnd.cyrus.snooze");
-        let mut folder = Folder::default();
-        let (mut add, mut remove, mut zone, mut days) = (None, None, None, 0);
-        loop {
-            let word = self.peek_word();
-            match word {
-                ":mailbox" => self.text_tag(":mailbox", &mut folder.name)?,
-                ":addflags" | ":removeflags" => {
-                    self.accept();
-                    let list = self.texts()?;
-                    let flags = if word == ":addflags" { &mut add } else { &mut remove };
-                    self.new_flags(word, flags, list);
-                }
-                ":weekdays" => {
-                    self.accept();
-                    let list = self.list(Self::weekday)?;
-                    if days != 0 {
-                        self.duplicate_tag(":weekdays");
-                    }
-                    days = list.into_iter().fold(0, |days, day| days | day);
-                }
-                ":tzid" => self.text_tag(":tzid", &mut zone)?,
-                _ if self.folder_tag(&mut folder)? => {}
-                _ => break,
-            }
-        }
-        let mut times = self.list(Self::time)?;
-        if let Some(name) = &folder.name {
-            self.check_mailbox(name);
-        }
-        let add = add.map(|flags| self.canonical_flags(flags));
-        let remove = remove.map(|flags| self.canonical_flags(flags));
-        times.sort_unstable();
-        times.dedup();
-        Ok(Command::Simple(
-            Op::Snooze,
-            vec![
-                Value::Text(folder.name),
-                Value::Text(folder.mailboxid),
-                Value::Text(folder.special_use),
-                Value::Int(folder.create),
-                texts(add),
-                texts(remove),
-                Value::Int(if days == 0 { snooze::WEEKDAYS } else { days }),
-                Value::Text(zone),
-                Value::Ints(times),
-            ],
-        ))
-    }
-
-    fn weekday(&mut self) -> Result<i32, Stop> {
-        let day = self.plain_text()?;
-        if let [digit @ b'0'..=b'6'] = *day {
-            return Ok(1 << (digit - b'0'));
-        }
-        self.complain(&[b"'", &day, b"': not a valid weekday for snooze"]);
-        Ok(0)
-    }
-
-    fn time(&mut self) -> Result<i32, Stop> {
-        let text = self.plain_text()?;
-        let time = time_of_day(&text);
-        if time.is_none() {
-            self.complain(&[b"'", &text, b"': not a valid time for snooze"]);
-        }
-        Ok(time.unwrap_or(0))
-    }
-
-    fn processimip(&mut self) -> Result<Command, Stop> {
-        self.need(C::Imip, "vnd.cyrus.imip");
-        let (mut calendar, mut outcome, mut error) = (None, None, None);
-        let mut bits = 0;
-        loop {
-            let word = self.peek_word();
-            let has = |bit| bits & bit != 0;
-            match word {
-                ":invitesonly" => {
-                    self.accept();
-                    if has(imip::INVITESONLY) {
-                        self.duplicate_tag(word);
-                    } else if has(imip::UPDATESONLY) {
-                        self.conflicting_tags(word, ":updatesonly");
-                    } else if has(imip::DELETECANCELED) {
-                        self.conflicting_tags(word, ":deletecanceled");
-                    }
-                    bits |= imip::INVITESONLY;
-                }
-                ":updatesonly" => {
-                    self.accept();
-                    if has(imip::UPDATESONLY) {
-                        self.duplicate_tag(word);
-                    } else if has(imip::INVITESONLY) {
-                        self.conflicting_tags(":invitesonly", word);
-                    } else if calendar.is_some() {
-                        self.conflicting_tags(word, ":calendarid");
-                    }
-                    bits |= imip::UPDATESONLY;
-                }
-                ":deletecanceled" => {
-                    self.accept();
-                    if has(imip::DELETECANCELED) {
-                        self.duplicate_tag(word);
-                    } else if has(imip::INVITESONLY) {
-                        self.conflicting_tags(":invitesonly", word);
-                    }
-                    bits |= imip::DELETECANCELED;
-                }
-                ":calendarid" => {
-                    self.accept();
-                    let id = self.text()?;
-                    if calendar.replace(id).is_some() {
-                        self.duplicate_tag(word);
-                    } else if has(imip::UPDATESONLY) {
-                        self.conflicting_tags(":updatesonly", word);
-                    }
-                }
-                ":outcome" | ":errstr" => {
-                    self.accept();
-                    let name = self.text()?;
-                    let slot = if word == ":outcome" { &mut outcome } else { &mut error };
-                    if slot.replace(name).is_some() {
-                        self.duplicate_tag(word);
-                    } else {
-                        self.need(C::Variables, "variables");
-                    }
-                }
-                _ => break,
-            }
-        }
-        for name in [&outcome, &error].into_iter().flatten() {
-            self.check_identifier(name);
-        }
-        Ok(Command::Simple(
-            Op::Processimip,
-            vec![Value::Int(bits), Value::Text(calendar), Value::Text(outcome), Value::Text(error)],
-        ))
-    }
-}
-
-/// `H:M:S` and nothing else.
-fn time_of_day(text: &[u8]) -> Option<i32> {
-    strptime_time(text).and_then(|(seconds, rest)| rest.is_empty().then_some(seconds))
-}
-
-/// A number of scanf(3)'s `%<width>d`.
-fn scan_number(text: &[u8], width: usize) -> Option<(i64, &[u8])> {
-    let text = skip_space(text);
-    let signed = usize::from(matches!(text.first(), Some(b'+' | b'-')));
-    let window = text.get(..width.min(text.len()))?.get(signed..)?;
-    let digits = window.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let value = window.iter().take(digits).fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
-    let value = if text.first() == Some(&b'-') { -value } else { value };
-    (digits > 0).then_some((value, text.get(signed + digits..)?))
-}
-
-/// A date and time of RFC 3339, as loosely as C reads it. C: time_from_iso8601()
-fn is_date_time(text: &[u8]) -> bool {
-    read_date_time(text).is_some()
-}
-
-fn read_date_time(text: &[u8]) -> Option<()> {
-    let (year, rest) = scan_number(text, 4)?;
-    let (month, rest) = scan_number(rest.strip_prefix(b"-")?, 2)?;
-    let (day, rest) = scan_number(rest.strip_prefix(b"-")?, 2)?;
-    let (hour, rest) = scan_number(rest.strip_prefix(b"T")?, 2)?;
-    let (minute, rest) = scan_number(rest.strip_prefix(b":")?, 2)?;
-    let (second, _) = scan_number(rest.strip_prefix(b":")?, 2)?;
-    let mut rest = text.get(19..)?;
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        rest = fraction.get(fraction.iter().take_while(|byte| byte.is_ascii_digit()).count()..)?;
-    }
-    match rest.split_first()? {
-        (b'Z', _) => {}
-        (b'+' | b'-', rest) => {
-            let (_, rest) = scan_number(rest, 2)?;
-            scan_number(rest.strip_prefix(b":")?, 2)?;
-        }
-        _ => return None,
-    }
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => return None,
-    };
-    ((1..=days).contains(&day) && hour <= 23 && minute <= 59 && second <= 60).then_some(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_of_day_are_those_of_strptime() {
-        let cases: [(&[u8], Option<i32>); 8] = [
-            (b"09:05:00", Some(32700)),
-            (b"9:5:0", Some(32700)),
-            (b" 9: 5: 0", Some(32700)),
-            (b"23:59:61", Some(86401)),
-            (b"24:00:00", None),
-            (b"12:00", None),
-            (b"12:00:00 ", None),
-            (b"", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(time_of_day(text), expected, "{}", String::from_utf8_lossy(text));
-        }
-    }
-
-    #[test]
-    fn dates_are_those_of_rfc_3339() {
-        for good in ["2024-02-29T23:59:60Z", "2024-01-01T00:00:00.123+01:00", "2024-01-01T00:00:00-05:30"] {
-            assert!(is_date_time(good.as_bytes()), "{good}");
-        }
-        for bad in [
-            "",
-            "2023-02-29T00:00:00Z",
-            "2024-01-01T00:00:00",
-            "2024-01-01 00:00:00Z",
-            "2024-13-01T00:00:00Z",
-        ] {
-            assert!(!is_date_time(bad.as_bytes()), "{bad}");
-        }
     }
 }

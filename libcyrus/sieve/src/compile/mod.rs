@@ -1,8 +1,8 @@
 //! From the text of a script to bytecode.
 //!
-//! `lex` cuts the bytes into tokens, `parse` (control structure and recovery from errors), `actions` and `conditions` read
-//! them by recursive descent into the `ast`, `check` judges the arguments (`address`, `regex`, `jmapquery` hold the
-//! longer judgements), `emit` writes the bytecode. A user sees the errors of a script as the C shows them: same words,
+//! `lex` cuts the bytes into tokens, `parse` (control structure and recovery from errors), `actions` (with `notify` and
+//! `vendor`) and `conditions` read them by recursive descent into the `ast`, `check` judges the arguments (`address`,
+//! `regex`, `jmapquery`, `times` hold the longer judgements), `emit` writes the bytecode. A user sees the errors of a script as the C shows them: same words,
 //! same lines, same order. Since the C's parser is a table-driven one that resumes after errors, the moments at which
 //! it looks ahead and where it resumes are part of that; `parse` tells the rules.
 //!
@@ -17,8 +17,11 @@ mod conditions;
 mod emit;
 mod jmapquery;
 mod lex;
+mod notify;
 mod parse;
 mod regex;
+mod times;
+mod vendor;
 
 use crate::settings::CompileSettings;
 use std::fmt;
