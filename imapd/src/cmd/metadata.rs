@@ -188,7 +188,7 @@ fn matching(session: &Session<'_>, pattern: &[u8]) -> Result<Vec<MboxName>> {
     let Some(user) = &session.user else { return Err(Error::PermissionDenied) };
     let catalog = &session.imapd.catalog;
     let patterns = [pattern.to_vec()];
-    let is_admin = user.auth.is_admin();
+    let is_admin = session.authorize_server(ServerOp::ListAll).is_ok();
     let find = Find { namespace: &user.namespace, auth: &user.auth, is_admin, patterns: &patterns };
     let mut names = Vec::new();
     catalog.find_all(&find, |step| {
