@@ -13,7 +13,7 @@ use libcyrus::base::log::{self, Priority};
 use libcyrus::net::sasl::{Canonical, Dialect, Failure, Peer};
 use libcyrus::net::telemetry::Telemetry;
 use libcyrus::net::{Error, tls};
-use libcyrus::service::proc::{self, LimitReached};
+use libcyrus::service::proc;
 use libcyrus::store;
 use libcyrus::store::event::EventKind;
 use libcyrus::store::mboxlist::MbEntry;
@@ -242,14 +242,9 @@ fn open(session: &mut Session<'_>, userid: Vec<u8>) -> bool {
         }
     };
     if let Err(reached) = proc::check_limits(&session.pop3d.config, session.clienthost.as_bytes(), &userid) {
-        let text = match reached {
-            LimitReached::Host(now, most) => format!("{now} of {most} from {}", session.clienthost),
-            LimitReached::User(now, most) => {
-                format!("{now} of {most} for {}", log::printable(&userid, 256))
-            }
-        };
-        log::write(Priority::Err, format_args!("Too many open connections ({text})"));
-        session.err(&format!("Too many open connections ({text})"));
+        let text = reached.sentence(&session.clienthost, &userid);
+        log::write(Priority::Err, format_args!("{text}"));
+        session.err(&text);
         forget(session);
         return false;
     }

@@ -11,7 +11,7 @@ use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::net::sasl::Failure;
 use libcyrus::net::telemetry::Telemetry;
-use libcyrus::service::proc::{self, LimitReached};
+use libcyrus::service::proc;
 use libcyrus::store::event::EventKind;
 use libcyrus::util::mboxname::namespace::Viewer;
 use std::time::Duration;
@@ -119,11 +119,7 @@ pub(super) fn log_login(session: &Session<'_>, userid: &[u8], mechanism: &str, i
 pub(super) fn check_limits(session: &Session<'_>, userid: &[u8]) -> Option<Answer> {
     let host = &session.clienthost;
     let reached = proc::check_limits(&session.imapd.config, host.as_bytes(), userid).err()?;
-    let text = match reached {
-        LimitReached::Host(now, most) => format!("{now} of {most} from {host}"),
-        LimitReached::User(now, most) => format!("{now} of {most} for {}", log::printable(userid, 256)),
-    };
-    let text = format!("Too many open connections ({text})");
+    let text = reached.sentence(host, userid);
     log::write(Priority::Err, format_args!("{text}"));
     Some(Answer::no(text))
 }

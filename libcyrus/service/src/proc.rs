@@ -45,6 +45,18 @@ pub enum LimitReached {
     User(u32, u32),
 }
 
+impl LimitReached {
+    /// `Too many open connections (...)`, for the log and the client.
+    #[must_use]
+    pub fn sentence(self, host: &str, user: &[u8]) -> String {
+        let which = match self {
+            Self::Host(now, most) => format!("{now} of {most} from {host}"),
+            Self::User(now, most) => format!("{now} of {most} for {}", log::printable(user, 256)),
+        };
+        format!("Too many open connections ({which})")
+    }
+}
+
 impl Drop for ProcFile {
     fn drop(&mut self) {
         self.cleanup();
