@@ -10,11 +10,10 @@ use crate::transcript::difference;
 /// # Panics
 /// When they differ.
 pub fn check(name: &str, server: Server, actual: &str) {
-    let path = place::root().join(format!("tests/golden/{name}.txt"));
     if server == Server::Oracle && std::env::var_os("RECORD").is_some() {
-        std::fs::write(&path, actual).expect("write the record");
+        std::fs::write(path(name), actual).expect("write the record");
     }
-    let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let expected = recorded(name);
     if let Some(dir) = std::env::var_os("CYRUS_TRANSCRIPTS") {
         let file = std::path::Path::new(&dir).join(format!("{}.{server:?}.actual", name.replace('/', "-")));
         std::fs::write(file, actual).expect("CYRUS_TRANSCRIPTS");
@@ -29,8 +28,7 @@ pub fn check(name: &str, server: Server, actual: &str) {
 /// # Panics
 /// When another section differs, or one of the exceptions does not.
 pub fn check_but(name: &str, server: Server, actual: &str, exceptions: &[&str]) {
-    let path = place::root().join(format!("tests/golden/{name}.txt"));
-    let expected = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let expected = recorded(name);
     for title in exceptions {
         let (theirs, ours) = (section(&expected, title), section(actual, title));
         assert!(!theirs.is_empty(), "{name}: no section {title}");
@@ -42,6 +40,15 @@ pub fn check_but(name: &str, server: Server, actual: &str, exceptions: &[&str]) 
     if let Some(report) = difference(&kept(&expected), &kept(actual)) {
         panic!("{name} on {server:?}: {report}");
     }
+}
+
+fn path(name: &str) -> std::path::PathBuf {
+    place::root().join(format!("tests/golden/{name}.txt"))
+}
+
+fn recorded(name: &str) -> String {
+    let path = path(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 /// The section with its title, empty when there is none.

@@ -17,17 +17,7 @@ import sys
 import tempfile
 import time
 
-ORACLE = os.environ.get("ORACLE_BINDIR", "/usr/lib/cyrus/bin")
-CONF = """configdirectory: {dir}/conf
-defaultpartition: default
-partition-default: {dir}/spool
-admins: cyrus
-allowplaintext: yes
-sasl_pwcheck_method: alwaystrue
-sasl_mech_list: PLAIN LOGIN
-lmtpsocket: {dir}/sock/lmtp
-idlesocket: {dir}/sock/idle
-"""
+from storm import IMAPD_CONF, ORACLE
 
 
 def once(program, service, conf, user):
@@ -70,7 +60,7 @@ def main():
             os.makedirs(f"{top}/{part}")
         conf = f"{top}/imapd.conf"
         with open(conf, "w") as file:
-            file.write(CONF.format(dir=top))
+            file.write(IMAPD_CONF.format(dir=top))
         os.chmod(top, 0o755)
         subprocess.run(["chown", "-R", "cyrus:mail", top], check=True)
         subprocess.run([f"{ORACLE}/ctl_cyrusdb", "-C", conf, "-r"], check=True)
