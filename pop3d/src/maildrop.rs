@@ -62,6 +62,12 @@ pub enum Refusal {
     Unopened(Error),
 }
 
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Unopened(error)
+    }
+}
+
 /// The gate of a maildrop: the owner's own business, or the ACL's with `popuseacl`.
 ///
 /// # Errors
@@ -88,14 +94,6 @@ impl Maildrop {
     /// # Errors
     /// [`Refusal`].
     pub fn open(pop3d: &Pop3d, auth: &AuthState, entry: &MbEntry) -> Result<Option<Self>, Refusal> {
-        Self::try_open(pop3d, auth, entry).map_err(Refusal::Unopened).and_then(|found| found)
-    }
-
-    fn try_open(
-        pop3d: &Pop3d,
-        auth: &AuthState,
-        entry: &MbEntry,
-    ) -> Result<Result<Option<Self>, Refusal>, Error> {
         let config = &pop3d.config;
         let login_time = UnixTime(time::now());
         let owner = entry.name.owner(pop3d.catalog.rules());
@@ -112,11 +110,11 @@ impl Maildrop {
                 Priority::Info,
                 format_args!("optimized mode for empty maildrop: {}", log::printable(auth.userid(), 256)),
             );
-            return Ok(Ok(None));
+            return Ok(None);
         }
         let minpoll_s = config.duration_s(Opt::Popminpoll);
         if minpoll_s != 0 && header.pop3_last_login.0.saturating_add(minpoll_s) > login_time.0 {
-            return Ok(Err(Refusal::TooEarly(minpoll_s)));
+            return Err(Refusal::TooEarly(minpoll_s));
         }
         let uses_flags = config.switch(Opt::Popuseimapflags);
         let show_after = header.pop3_show_after;
@@ -140,7 +138,7 @@ impl Maildrop {
         let uidvalidity = header.uidvalidity;
         guard.abort();
         let name = entry.name;
-        Ok(Ok(Some(Self { name, messages, has_new_uidl, uidvalidity, may_delete, location, login_time })))
+        Ok(Some(Self { name, messages, has_new_uidl, uidvalidity, may_delete, location, login_time }))
     }
 
     /// A message that is there and was not marked by DELE.
