@@ -1,6 +1,6 @@
 //! What one imapd process keeps from connection to connection.
 
-use crate::session::{Ending, Session};
+use crate::session::Session;
 use libcyrus::base::Config;
 use libcyrus::base::exit::Fatal;
 use libcyrus::base::log::{self, Priority};
@@ -115,10 +115,7 @@ impl Program for Imapd {
     fn serve(&mut self, connection: Connection) -> End {
         let ending = Session::new(self, connection).run();
         self.proc.cleanup();
-        match ending {
-            Ending::Closed => End::Reuse,
-            Ending::Exit(code) => End::Exit(code),
-        }
+        ending
     }
 
     fn say_fatal(text: &str) {

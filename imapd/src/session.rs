@@ -15,7 +15,7 @@ use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::imap::view::View;
 use libcyrus::net::prot::{Stream, Wake};
-use libcyrus::service::{Connection, signals};
+use libcyrus::service::{Connection, End, signals};
 use libcyrus::store::event::EventKind;
 use libcyrus::store::mailbox::{Location, Mailbox};
 use libcyrus::util::mboxname::{MboxName, Namespace};
@@ -27,15 +27,6 @@ const TIMEOUT_MIN_S: i64 = 30 * 60;
 
 /// A client silent for so long is taken to be idle.
 const QUIET: Duration = Duration::from_secs(2);
-
-/// Why the session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The connection is closed; the process may serve another.
-    Closed,
-    /// The process must end with this code.
-    Exit(i32),
-}
 
 /// Who is logged in.
 pub struct User {
@@ -174,14 +165,14 @@ impl<'p> Session<'p> {
     }
 
     /// Serves the connection to its end.
-    pub fn run(mut self) -> Ending {
+    pub fn run(mut self) -> End {
         let ending = match self.serve() {
-            Ok(()) => Ending::Closed,
+            Ok(()) => End::Reuse,
             Err(stop) => self.say_bye(&stop),
         };
         cmd::close::leave_mailbox(&mut self);
         // As C: those who are sent away do not log out.
-        if ending == Ending::Closed && !self.sent_away {
+        if ending == End::Reuse && !self.sent_away {
             self.tell_access(EventKind::Logout);
         }
         self.run_cleanups();
@@ -412,22 +403,22 @@ impl<'p> Session<'p> {
         }
     }
 
-    fn say_bye(&mut self, stop: &Stop) -> Ending {
+    fn say_bye(&mut self, stop: &Stop) -> End {
         let (text, ending) = match stop {
-            Stop::Eof => return Ending::Closed,
-            Stop::Fatal(text) => (format!("Fatal error: {text}"), Ending::Exit(75)),
-            Stop::TooMuch(text) => ((*text).to_owned(), Ending::Exit(75)),
+            Stop::Eof => return End::Reuse,
+            Stop::Fatal(text) => (format!("Fatal error: {text}"), End::Exit(75)),
+            Stop::TooMuch(text) => ((*text).to_owned(), End::Exit(75)),
             Stop::Io(error) => match error.kind() {
                 io::ErrorKind::TimedOut => {
                     log::write(Priority::Warning, format_args!("idle for too long, closing connection"));
-                    ("idle for too long".to_owned(), Ending::Closed)
+                    ("idle for too long".to_owned(), End::Reuse)
                 }
                 io::ErrorKind::Interrupted => {
                     // Writes the line of a graceful shutdown where nobody has yet.
                     let _ = signals::poll();
-                    return Ending::Exit(75);
+                    return End::Exit(75);
                 }
-                _ => return Ending::Closed,
+                _ => return End::Reuse,
             },
         };
         self.stream.write(format!("* BYE {text}\r\n").as_bytes());

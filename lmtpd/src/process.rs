@@ -1,6 +1,6 @@
 //! What one lmtpd process keeps from connection to connection.
 
-use crate::session::{Ending, Session};
+use crate::session::Session;
 use libcyrus::auth::namespace::namespace;
 use libcyrus::auth::{self, AuthState};
 use libcyrus::base::Config;
@@ -196,10 +196,7 @@ impl Program for Lmtpd {
     }
 
     fn serve(&mut self, connection: Connection) -> End {
-        match Session::new(self, connection).run() {
-            Ending::Closed => End::Reuse,
-            Ending::Exit(code) => End::Exit(code),
-        }
+        Session::new(self, connection).run()
     }
 
     fn say_fatal(text: &str) {

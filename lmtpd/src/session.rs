@@ -19,7 +19,7 @@ use libcyrus::base::log::{self, Priority};
 use libcyrus::net::Error;
 use libcyrus::net::prot::Stream;
 use libcyrus::net::tls;
-use libcyrus::service::{Connection, signals};
+use libcyrus::service::{Connection, End, signals};
 use libcyrus::store::append::Stage;
 use libcyrus::store::mailbox::{Location, Mailbox};
 use libcyrus::sys::time;
@@ -37,15 +37,6 @@ const LINE_OCTETS: usize = 4095;
 
 /// The longest LHLO name that is kept.
 const LHLO_OCTETS: usize = 249;
-
-/// Why the session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The connection is closed; the process may serve another.
-    Closed,
-    /// The process must end with this code.
-    Exit(i32),
-}
 
 /// How the client proved who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +86,7 @@ pub struct Session<'p> {
 /// What becomes of the session after a command.
 enum Flow {
     Next,
-    End(Ending),
+    End(End),
 }
 
 impl<'p> Session<'p> {
@@ -121,15 +112,15 @@ impl<'p> Session<'p> {
     }
 
     /// Serves the connection to its end. C: lmtpmode()
-    pub fn run(mut self) -> Ending {
+    pub fn run(mut self) -> End {
         let ending = match self.serve() {
             Ok(ending) => ending,
             Err(Error::Timeout) => {
                 self.stream.write(b"421 4.4.1 bye idle for too long\r\n");
-                Ending::Closed
+                End::Reuse
             }
-            Err(Error::Interrupted) => Ending::Exit(75),
-            Err(_) => Ending::Closed,
+            Err(Error::Interrupted) => End::Exit(75),
+            Err(_) => End::Reuse,
         };
         for location in std::mem::take(&mut self.cleanups) {
             // Failures are in the log, and the next one to close the mailbox tries again.
@@ -145,7 +136,7 @@ impl<'p> Session<'p> {
         self.envelope.as_ref().is_some_and(|envelope| !envelope.recipients.is_empty())
     }
 
-    fn serve(&mut self) -> Result<Ending, Error> {
+    fn serve(&mut self) -> Result<End, Error> {
         let how = if self.is_preauthorised { " preauth'd as postman" } else { "" };
         log::write(Priority::Debug, format_args!("connection from {}{how}", self.clienthost));
         login::set_peer(self);
@@ -160,12 +151,12 @@ impl<'p> Session<'p> {
         loop {
             if signals::poll() == signals::Poll::Shutdown {
                 self.stream.flush()?;
-                return Ok(Ending::Exit(75));
+                return Ok(End::Exit(75));
             }
             line.clear();
             match self.stream.read_line(LINE_OCTETS, &mut line) {
                 Ok(true) => {}
-                Ok(false) => return Ok(Ending::Closed),
+                Ok(false) => return Ok(End::Reuse),
                 Err(Error::TooLong) => {
                     self.stream.skip_line()?;
                     self.stream.write(b"500 5.5.2 Syntax error\r\n");
@@ -187,7 +178,7 @@ impl<'p> Session<'p> {
         if !matches!(first, b'L' | b'N' | b'Q') {
             if let Some(text) = self.lmtpd.msgfiles.shutdown() {
                 self.stream.write(&[b"421 4.3.2 ".as_slice(), &text, b"\r\n"].concat());
-                return Ok(Flow::End(Ending::Exit(0)));
+                return Ok(Flow::End(End::Exit(0)));
             }
         }
         if self.lmtpd.settings.chatty {
@@ -216,7 +207,7 @@ impl<'p> Session<'p> {
             Command::Noop => self.stream.write(b"250 2.0.0 ok\r\n"),
             Command::Quit => {
                 self.stream.write(b"221 2.0.0 bye\r\n");
-                return Ok(Flow::End(Ending::Closed));
+                return Ok(Flow::End(End::Reuse));
             }
             Command::Rcpt { recipient, ignore_quota } => self.rcpt(&recipient, ignore_quota),
             Command::Rset => {

@@ -1,6 +1,6 @@
 //! What one pop3d process keeps from connection to connection.
 
-use crate::session::{Ending, Session};
+use crate::session::Session;
 use libcyrus::auth::{self, namespace};
 use libcyrus::base::Config;
 use libcyrus::base::config::Opt;
@@ -136,10 +136,7 @@ impl Program for Pop3d {
     fn serve(&mut self, connection: Connection) -> End {
         let ending = Session::new(self, connection).run();
         self.proc.cleanup();
-        match ending {
-            Ending::Closed => End::Reuse,
-            Ending::Exit(code) => End::Exit(code),
-        }
+        ending
     }
 
     fn say_fatal(text: &str) {

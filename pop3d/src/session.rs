@@ -11,7 +11,7 @@ use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::net::prot::{Stream, Wake};
 use libcyrus::net::{Error, tls};
-use libcyrus::service::{Connection, signals};
+use libcyrus::service::{Connection, End, signals};
 use libcyrus::store;
 use libcyrus::store::event::EventKind;
 use libcyrus::store::mailbox::{Location, Mailbox};
@@ -27,15 +27,6 @@ const LINE_OCTETS: usize = 8191;
 
 /// A client that is quiet for so long gives libsasl's memory back.
 const QUIET: Duration = Duration::from_secs(2);
-
-/// Why the session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The connection is closed; the process may serve another.
-    Closed,
-    /// The process must end with this code.
-    Exit(i32),
-}
 
 /// How often the client asked for what.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,12 +86,12 @@ impl<'p> Session<'p> {
     }
 
     /// Serves the connection to its end.
-    pub fn run(mut self) -> Ending {
+    pub fn run(mut self) -> End {
         self.stream.set_timeout(Some(self.timeout()));
         let ending = match self.serve() {
             Ok(ending) => ending,
-            Err(Error::Interrupted) => Ending::Exit(75),
-            Err(_) => Ending::Closed,
+            Err(Error::Interrupted) => End::Exit(75),
+            Err(_) => End::Reuse,
         };
         let Counts { retr, top, dele } = self.counts;
         log::write(Priority::Notice, format_args!("counts: retr=<{retr}> top=<{top}> dele=<{dele}>"));
@@ -141,10 +132,10 @@ impl<'p> Session<'p> {
         }
     }
 
-    fn serve(&mut self) -> Result<Ending, Error> {
+    fn serve(&mut self) -> Result<End, Error> {
         login::set_peer(self);
         if self.pop3d.options.tls_at_once && !login::tls_at_once(self) {
-            return Ok(Ending::Closed);
+            return Ok(End::Reuse);
         }
         if self.pop3d.config.switch(Opt::Allowapop) && !self.needs_layer() {
             self.challenge = Some(self.make_challenge());
@@ -154,7 +145,7 @@ impl<'p> Session<'p> {
         let mut line = Vec::new();
         loop {
             match signals::poll() {
-                signals::Poll::Shutdown => return Ok(Ending::Exit(75)),
+                signals::Poll::Shutdown => return Ok(End::Exit(75)),
                 signals::Poll::Clear | signals::Poll::Reload => {}
             }
             if self.stream.buffered().is_empty() {
@@ -167,13 +158,13 @@ impl<'p> Session<'p> {
                 let text = text.get(start..).unwrap_or_default();
                 self.stream.write(&[b"-ERR [SYS/TEMP] ".as_slice(), text, b"\r\n"].concat());
                 self.stream.flush()?;
-                return Ok(Ending::Exit(0));
+                return Ok(End::Exit(0));
             }
             self.give_memory_back()?;
             line.clear();
             match self.stream.read_line(LINE_OCTETS, &mut line) {
                 Ok(true) => {}
-                Ok(false) => return Ok(Ending::Closed),
+                Ok(false) => return Ok(End::Reuse),
                 Err(Error::TooLong) => {
                     self.stream.skip_line()?;
                     self.err("Syntax error");
@@ -186,7 +177,7 @@ impl<'p> Session<'p> {
             if self.pop3d.config.switch(Opt::DisconnectOnVanishedMailbox) && self.has_vanished() {
                 self.err("[SYS/TEMP] Maildrop has been (re)moved");
                 self.stream.flush()?;
-                return Ok(Ending::Exit(0));
+                return Ok(End::Exit(0));
             }
             let text = text.to_vec();
             if let Some(ending) = self.one_command(&text)? {
@@ -237,7 +228,7 @@ impl<'p> Session<'p> {
         format!("<{random}.{}@{}>", time::now(), self.pop3d.config.servername())
     }
 
-    fn one_command(&mut self, line: &[u8]) -> Result<Option<Ending>, Error> {
+    fn one_command(&mut self, line: &[u8]) -> Result<Option<End>, Error> {
         let state = State {
             logged_in: self.user.is_some(),
             has_apop: self.challenge.is_some(),
@@ -380,7 +371,7 @@ impl<'p> Session<'p> {
     }
 
     /// QUIT: the update state (RFC 1939 6).
-    fn quit(&mut self) -> Result<Ending, Error> {
+    fn quit(&mut self) -> Result<End, Error> {
         if let (Some(maildrop), Some(auth)) = (self.maildrop.take(), &self.user) {
             let name = log::printable(maildrop.name.as_bytes(), 490);
             let removes = maildrop.messages.iter().any(|message| message.is_deleted);
@@ -395,7 +386,7 @@ impl<'p> Session<'p> {
                     if removes {
                         self.err("[SYS/TEMP] some deleted messages not removed");
                         self.stream.flush()?;
-                        return Ok(Ending::Closed);
+                        return Ok(End::Reuse);
                     }
                 }
             }
@@ -404,7 +395,7 @@ impl<'p> Session<'p> {
         self.stream.flush()?;
         let userid = self.user.as_ref().map_or(&[][..], AuthState::userid);
         self.pop3d.catalog.report_session(EventKind::Logout, self.addresses, userid);
-        Ok(Ending::Closed)
+        Ok(End::Reuse)
     }
 
     /// Says in `proc/<pid>` what is being done.

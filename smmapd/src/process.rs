@@ -1,7 +1,7 @@
 //! What one smmapd process keeps from connection to connection.
 
 use crate::reply::Manner;
-use crate::session::{self, Ending};
+use crate::session;
 use libcyrus::auth::namespace::namespace;
 use libcyrus::base::config::{Config, Opt};
 use libcyrus::base::exit::{EX_CONFIG, Fatal};
@@ -51,10 +51,7 @@ impl Program for Smmapd {
     }
 
     fn serve(&mut self, connection: Connection) -> End {
-        match session::serve(self, connection) {
-            Ending::Closed => End::Reuse,
-            Ending::Exit(code) => End::Exit(code),
-        }
+        session::serve(self, connection)
     }
 
     fn say_fatal(_text: &str) {

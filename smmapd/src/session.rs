@@ -7,42 +7,33 @@ use crate::verify::verify;
 use libcyrus::base::exit::EX_TEMPFAIL;
 use libcyrus::net::Error;
 use libcyrus::net::prot::Stream;
-use libcyrus::service::{Connection, signals};
+use libcyrus::service::{Connection, End, signals};
 use std::time::Duration;
 
 /// How long a client may be silent.
 const TIMEOUT: Duration = Duration::from_secs(360);
 
-/// Why the session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The connection is closed; the process may serve another.
-    Closed,
-    /// The process must end with this code.
-    Exit(i32),
-}
-
 /// Serves a connection to its end. C: begin_handling()
-pub fn serve(smmapd: &Smmapd, connection: Connection) -> Ending {
+pub fn serve(smmapd: &Smmapd, connection: Connection) -> End {
     let mut stream = Stream::new(connection.fd);
     stream.set_timeout(Some(TIMEOUT));
     let ending = match questions(smmapd, &mut stream, &connection.clienthost) {
         Ok(ending) => ending,
-        Err(Error::Interrupted) => Ending::Exit(EX_TEMPFAIL),
-        Err(_) => Ending::Closed,
+        Err(Error::Interrupted) => End::Exit(EX_TEMPFAIL),
+        Err(_) => End::Reuse,
     };
     stream.close();
     ending
 }
 
-fn questions(smmapd: &Smmapd, stream: &mut Stream, client: &str) -> Result<Ending, Error> {
+fn questions(smmapd: &Smmapd, stream: &mut Stream, client: &str) -> Result<End, Error> {
     loop {
         if stream.fill()?.is_empty() {
-            return Ok(Ending::Closed);
+            return Ok(End::Reuse);
         }
         match signals::poll() {
             signals::Poll::Shutdown => return Err(Error::Interrupted),
-            signals::Poll::Reload => return Ok(Ending::Exit(0)),
+            signals::Poll::Reload => return Ok(End::Exit(0)),
             signals::Poll::Clear => {}
         }
         let mut before = 0;
@@ -66,7 +57,7 @@ fn questions(smmapd: &Smmapd, stream: &mut Stream, client: &str) -> Result<Endin
         if octets == 0 {
             // Nobody knows where the next question begins.
             stream.flush()?;
-            return Ok(Ending::Closed);
+            return Ok(End::Reuse);
         }
         stream.consume(octets);
     }

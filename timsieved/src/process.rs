@@ -1,6 +1,6 @@
 //! What one timsieved process keeps from connection to connection.
 
-use crate::session::{Ending, Session};
+use crate::session::Session;
 use libcyrus::base::Config;
 use libcyrus::base::exit::{EX_SOFTWARE, Fatal};
 use libcyrus::base::log::{self, Priority};
@@ -67,10 +67,7 @@ impl Program for Timsieved {
     }
 
     fn serve(&mut self, connection: Connection) -> End {
-        match Session::new(self, connection).run() {
-            Ending::Closed => End::Reuse,
-            Ending::Exit(code) => End::Exit(code),
-        }
+        Session::new(self, connection).run()
     }
 
     fn say_fatal(text: &str) {

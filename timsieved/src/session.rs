@@ -14,21 +14,12 @@ use libcyrus::base::log::{self, Priority};
 use libcyrus::dav::sieve::Scripts;
 use libcyrus::net::prot::Stream;
 use libcyrus::net::{Error, tls};
-use libcyrus::service::{Connection, signals};
+use libcyrus::service::{Connection, End, signals};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The least that `timeout` may be.
 const TIMEOUT_MIN_S: i64 = 10 * 60;
-
-/// Why the session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The connection is closed; the process may serve another.
-    Closed,
-    /// The process must end with this code.
-    Exit(i32),
-}
 
 /// What becomes of the session after a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,16 +135,16 @@ impl<'p> Session<'p> {
     }
 
     /// Serves the connection to its end. C: cmdloop()
-    pub fn run(mut self) -> Ending {
+    pub fn run(mut self) -> End {
         if self.timsieved.config.switch(Opt::Sieveusehomedir) {
             log::write(Priority::Err, format_args!("can't use home directories"));
             self.stream.write(b"NO Fatal error: Error initializing actions\r\n");
             self.stream.close();
-            return Ending::Exit(libcyrus::base::exit::EX_TEMPFAIL);
+            return End::Exit(libcyrus::base::exit::EX_TEMPFAIL);
         }
         let ending = match self.serve() {
-            Err(Error::Interrupted) => Ending::Exit(libcyrus::base::exit::EX_TEMPFAIL),
-            Ok(()) | Err(_) => Ending::Closed,
+            Err(Error::Interrupted) => End::Exit(libcyrus::base::exit::EX_TEMPFAIL),
+            Ok(()) | Err(_) => End::Reuse,
         };
         self.run_cleanups();
         self.timsieved.sasl.release();
