@@ -1,6 +1,6 @@
 //! Markup taken out of HTML text, for indexers. C: striphtml2uni()
 
-use super::tables::entities::ENTITIES;
+use super::tables::entities::{ENTITIES, ENTITY_TEXTS};
 
 /// The text of an HTML document (UTF-8): tags become blanks or nothing, scripts, styles and comments vanish,
 /// character references are resolved.
@@ -204,9 +204,9 @@ impl Lexer {
     }
 
     fn entity(&mut self) {
-        match ENTITIES.binary_search_by(|(name, _)| (*name).cmp(self.name.as_str())) {
-            Ok(index) => self.out.extend(ENTITIES.get(index).map_or("", |(_, text)| text).bytes()),
-            Err(_) => self.push(char::REPLACEMENT_CHARACTER),
+        match ENTITIES.find(self.name.as_bytes()).and_then(|index| ENTITY_TEXTS.get(index)) {
+            Some(text) => self.out.extend(text.bytes()),
+            None => self.push(char::REPLACEMENT_CHARACTER),
         }
     }
 

@@ -85,17 +85,16 @@ impl Charset {
         let lower = buffer.get_mut(..name.len())?;
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
-        if let Ok(index) = names::ALIASES.binary_search_by(|(alias, _)| alias.as_bytes().cmp(lower)) {
-            return names::ALIASES
+        if let Some(index) = names::ALIASES.find(lower) {
+            return names::ALIAS_OF
                 .get(index)
-                .filter(|(_, number)| *number != u16::MAX)
-                .map(|&(_, number)| Self(number));
+                .filter(|&&number| number != u16::MAX)
+                .map(|&number| Self(number));
         }
         let mut folded = [0_u8; NAME_MAX];
         let len = compared(lower, &mut folded);
         let folded = folded.get(..len).filter(|name| !name.is_empty())?;
-        let index = names::NAMES.binary_search_by(|(name, _)| name.as_bytes().cmp(folded)).ok()?;
-        names::NAMES.get(index).map(|&(_, number)| Self(number))
+        names::NAME_OF.get(names::NAMES.find(folded)?).map(|&number| Self(number))
     }
 
     pub(crate) fn codec(self) -> Codec {

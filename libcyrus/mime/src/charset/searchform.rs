@@ -1,6 +1,6 @@
 //! The search form of text: case, compatibility forms and blanks levelled.
 
-use super::tables::searchform::{FOLDS, PAGES};
+use super::tables::searchform::{FOLDED, FOLDS, PAGES};
 
 /// What the search form does to text (C: CHARSET_*).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,14 +103,14 @@ impl Folder {
             self.push(c);
             return;
         }
-        let Ok(index) = FOLDS.binary_search_by_key(&code, |&(code, _)| code) else {
+        let Ok(index) = FOLDED.binary_search(&code) else {
             self.after_space = false;
             if !(self.flags.skip_diacritics && (0x300..=0x36f).contains(&code)) {
                 self.push(c);
             }
             return;
         };
-        let text = FOLDS.get(index).map_or("", |&(_, text)| text);
+        let text = FOLDS.get(index).unwrap_or_default();
         match text {
             "" => {}
             " " => self.space(' '),

@@ -2,9 +2,9 @@
 //!
 //! Made by generate.py; not to be changed by hand.
 
+table! {
 /// Name and text, sorted.
-#[rustfmt::skip]
-pub(in crate::charset) static ENTITIES: &[(&str, &str)] = &[
+ENTITIES: str, ENTITY_TEXTS: str;
     ("AElig", "\u{c6}"), ("AMP", "\u{26}"), ("Aacute", "\u{c1}"), ("Abreve", "\u{102}"), ("Acirc", "\u{c2}"),
     ("Acy", "\u{410}"), ("Afr", "\u{1d504}"), ("Agrave", "\u{c0}"), ("Alpha", "\u{391}"), ("Amacr", "\u{100}"),
     ("And", "\u{2a53}"), ("Aogon", "\u{104}"), ("Aopf", "\u{1d538}"), ("ApplyFunction", "\u{2061}"),
@@ -507,4 +507,4 @@ pub(in crate::charset) static ENTITIES: &[(&str, &str)] = &[
     ("zcy", "\u{437}"), ("zdot", "\u{17c}"), ("zeetrf", "\u{2128}"), ("zeta", "\u{3b6}"), ("zfr", "\u{1d537}"),
     ("zhcy", "\u{436}"), ("zigrarr", "\u{21dd}"), ("zopf", "\u{1d56b}"), ("zscr", "\u{1d4cf}"), ("zwj", "\u{200d}"),
     ("zwnj", "\u{200c}"),
-];
+}

@@ -165,15 +165,14 @@ with open(f"{out}/names.rs", "w") as f:
     f.write("];\n\n")
     number = {name: i + 2 for i, name in enumerate(order)}
     number.update({"us-ascii": 0, "utf-8": 1})
-    f.write("/// Mail's own aliases in lower case, sorted; 65535 is a name that nothing stands behind.\n#[rustfmt::skip]\n")
-    f.write("pub(in crate::charset) static ALIASES: &[(&str, u16)] = &[\n")
+    f.write("table! {\n/// Mail's own aliases in lower case, sorted; 65535 is a name that nothing stands behind.\n")
+    f.write("ALIASES: str, ALIAS_OF: u16;\n")
     for alias in sorted(resolved):
         f.write(f'    ("{alias}", {number.get(resolved[alias], 65535)}),\n')
-    f.write("];\n\n/// Converter names in ICU's form for comparison, sorted.\n#[rustfmt::skip]\n")
-    f.write("pub(in crate::charset) static NAMES: &[(&str, u16)] = &[\n")
+    f.write("}\n\ntable! {\n/// Converter names in ICU's form for comparison, sorted.\nNAMES: str, NAME_OF: u16;\n")
     for name in sorted(names):
         f.write(f'    ("{name}", {number[names[name]]}),\n')
-    f.write("];\n")
+    f.write("}\n")
 
 # ---- search form --------------------------------------------------------------------------------------------------
 chars, title, pages = {}, {}, set()
@@ -222,8 +221,7 @@ if 0 not in [c for c, _ in table]:
     table.insert(0, (0, ""))
 with open(f"{out}/searchform.rs", "w") as f:
     f.write(header("What a character becomes in search form, where that is not itself (UnicodeData.txt)."))
-    f.write("/// Character and replacement, sorted.\n#[rustfmt::skip]\n")
-    f.write("pub(in crate::charset) static FOLDS: &[(u32, &str)] = &[\n")
+    f.write("table! {\n/// Character and replacement, sorted.\nFOLDED: u32, FOLDS: str;\n")
     line = "   "
     for code, text in table:
         item = f' (0x{code:x}, "' + "".join(f"\\u{{{ord(c):x}}}" for c in text) + '"),'
@@ -231,7 +229,7 @@ with open(f"{out}/searchform.rs", "w") as f:
             f.write(line + "\n")
             line = "   "
         line += item
-    f.write(line + "\n];\n\n")
+    f.write(line + "\n}\n\n")
     words = [0] * 68
     for p in pages:
         words[p >> 6] |= 1 << (p & 63)
@@ -246,7 +244,7 @@ for name, text in html.entities.html5.items():
         entities[name] = text
 with open(f"{out}/entities.rs", "w") as f:
     f.write(header("Named characters of HTML that are made of letters only."))
-    f.write("/// Name and text, sorted.\n#[rustfmt::skip]\npub(in crate::charset) static ENTITIES: &[(&str, &str)] = &[\n")
+    f.write("table! {\n/// Name and text, sorted.\nENTITIES: str, ENTITY_TEXTS: str;\n")
     line = "   "
     for name in sorted(entities):
         item = f' ("{name}", "' + "".join(f"\\u{{{ord(c):x}}}" for c in entities[name]) + '"),'
@@ -254,4 +252,4 @@ with open(f"{out}/entities.rs", "w") as f:
             f.write(line + "\n")
             line = "   "
         line += item
-    f.write(line + "\n];\n")
+    f.write(line + "\n}\n")

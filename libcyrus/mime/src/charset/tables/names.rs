@@ -246,9 +246,9 @@ pub(in crate::charset) static CODECS: &[Codec] = &[
     Opaque, // x11-compound-text
 ];
 
+table! {
 /// Mail's own aliases in lower case, sorted; 65535 is a name that nothing stands behind.
-#[rustfmt::skip]
-pub(in crate::charset) static ALIASES: &[(&str, u16)] = &[
+ALIASES: str, ALIAS_OF: u16;
     ("1250", 149),
     ("1251", 150),
     ("1252", 151),
@@ -368,11 +368,11 @@ pub(in crate::charset) static ALIASES: &[(&str, u16)] = &[
     ("x-mac-turkish", 199),
     ("x-unknown", 151),
     ("x-user-defined", 151),
-];
+}
 
+table! {
 /// Converter names in ICU's form for comparison, sorted.
-#[rustfmt::skip]
-pub(in crate::charset) static NAMES: &[(&str, u16)] = &[
+NAMES: str, NAME_OF: u16;
     ("1006", 50),
     ("1025", 51),
     ("1026", 52),
@@ -1502,4 +1502,4 @@ pub(in crate::charset) static NAMES: &[(&str, u16)] = &[
     ("xwindows874", 229),
     ("xwindows950", 232),
     ("xwindowsiso2022jp", 16),
-];
+}

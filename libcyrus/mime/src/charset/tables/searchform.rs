@@ -2,9 +2,9 @@
 //!
 //! Made by generate.py; not to be changed by hand.
 
+table! {
 /// Character and replacement, sorted.
-#[rustfmt::skip]
-pub(in crate::charset) static FOLDS: &[(u32, &str)] = &[
+FOLDED: u32, FOLDS: str;
     (0x0, ""), (0x9, "\u{20}"), (0xa, "\u{20}"), (0xb, "\u{20}"), (0xc, "\u{20}"), (0xd, "\u{20}"), (0x61, "\u{41}"),
     (0x62, "\u{42}"), (0x63, "\u{43}"), (0x64, "\u{44}"), (0x65, "\u{45}"), (0x66, "\u{46}"), (0x67, "\u{47}"),
     (0x68, "\u{48}"), (0x69, "\u{49}"), (0x6a, "\u{4a}"), (0x6b, "\u{4b}"), (0x6c, "\u{4c}"), (0x6d, "\u{4d}"),
@@ -1517,7 +1517,7 @@ pub(in crate::charset) static FOLDS: &[(u32, &str)] = &[
     (0x2fa11, "\u{4cf8}"), (0x2fa12, "\u{2a105}"), (0x2fa13, "\u{2a20e}"), (0x2fa14, "\u{2a291}"),
     (0x2fa15, "\u{9ebb}"), (0x2fa16, "\u{4d56}"), (0x2fa17, "\u{9ef9}"), (0x2fa18, "\u{9efe}"), (0x2fa19, "\u{9f05}"),
     (0x2fa1a, "\u{9f0f}"), (0x2fa1b, "\u{9f16}"), (0x2fa1c, "\u{9f3b}"), (0x2fa1d, "\u{2a600}"),
-];
+}
 
 /// Blocks of 256 characters that the table was made over, as bits.
 #[rustfmt::skip]
