@@ -76,6 +76,7 @@ impl Imapd {
 
 impl Program for Imapd {
     const NEED: Need = Need::Partitions;
+    const IOLOG: Option<&'static str> = Some("IMAP");
 
     fn start(config: Arc<Config>, args: &[OsString]) -> Result<Self, Fatal> {
         let options = options(args)?;

@@ -166,6 +166,7 @@ impl sasl::Policy for ProxyPolicy {
 
 impl Program for Lmtpd {
     const NEED: Need = Need::Partitions;
+    const IOLOG: Option<&'static str> = Some("LMTP");
 
     fn start(config: Arc<Config>, args: &[OsString]) -> Result<Self, Fatal> {
         let preauthorised = is_preauthorised(args)?;

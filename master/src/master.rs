@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use cyrus_base::exit::{EX_OSERR, Fatal};
 use cyrus_base::log::{self, Priority};
+use cyrus_base::start::log_unhonoured;
 use cyrus_base::{Config, Opt};
 use cyrus_sys::spawn::{Waited, cloexec_from, reserve_fds, wait};
 use mio::unix::SourceFd;
@@ -110,6 +111,7 @@ fn start(options: &Options, config: &Config) -> Result<i32, Fatal> {
     let pidfile = PidFile::take(&options.pidfile).inspect_err(|fatal| ready.tell(fatal.code))?;
     ready.tell(0);
     log::write(Priority::Debug, format_args!("process started"));
+    log_unhonoured(config);
 
     let clock = Clock::start();
     let nursery = Nursery::new();

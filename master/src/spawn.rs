@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use cyrus_base::start::OPTIONS_LOGGED;
 use cyrus_sys::spawn::Spawn;
 use nix::sys::signal::SigSet;
 
@@ -45,9 +46,12 @@ pub struct Places<'a> {
 }
 
 impl Nursery {
-    /// Remembers the environment and the signal mask.
+    /// Remembers the environment and the signal mask. Children need not log the options that have no effect: the
+    /// master has.
     pub fn new() -> Self {
-        Self { environment: std::env::vars_os().collect(), sigmask: mask_for_children() }
+        let inherited = std::env::vars_os().filter(|(key, _)| key != OPTIONS_LOGGED);
+        let environment = inherited.chain([(OPTIONS_LOGGED.into(), "1".into())]).collect();
+        Self { environment, sigmask: mask_for_children() }
     }
 
     /// Starts a command.

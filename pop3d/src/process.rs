@@ -95,6 +95,7 @@ impl sasl::Policy for SubfolderPolicy {
 
 impl Program for Pop3d {
     const NEED: Need = Need::Partitions;
+    const IOLOG: Option<&'static str> = Some("POP");
 
     fn start(config: Arc<Config>, args: &[OsString]) -> Result<Self, Fatal> {
         let options = options(args)?;

@@ -1,7 +1,6 @@
 //! cvt_xlist_specialuse: turn the old `xlist-` options into special uses of mailboxes.
 
 use crate::context::Context;
-use crate::cyr_info::listing::in_table_order;
 use crate::{Call, io};
 use libcyrus::base::args::{Args, Spec};
 use libcyrus::base::exit::{EX_OK, EX_TEMPFAIL, EX_USAGE};
@@ -47,7 +46,7 @@ pub fn run(call: &Call) -> i32 {
     let verbose = args.has('v');
     // By the name of the folder; the last option for a name wins.
     let mut uses: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-    for (key, folder) in in_table_order(context.config()) {
+    for (key, folder) in context.config().overflows_in_table_order() {
         let Some(flag) = key.strip_prefix("xlist-") else { continue };
         let flag = [b"\\", flag.as_bytes()].concat();
         if verbose {

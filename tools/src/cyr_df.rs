@@ -1,6 +1,5 @@
 //! cyr_df: how full the partitions are.
 
-use crate::cyr_info::listing::in_table_order;
 use crate::{Call, io};
 use libcyrus::base::args::{Args, Spec};
 use libcyrus::base::exit::{EX_OK, EX_USAGE};
@@ -29,7 +28,7 @@ pub fn run(call: &Call) -> i32 {
         "Partition", "1k-blocks", "Used", "Available", "Use%"
     )
     .into_bytes();
-    for (key, path) in in_table_order(&config) {
+    for (key, path) in config.overflows_in_table_order() {
         let Some(name) = key.strip_prefix(prefix) else { continue };
         // As in C a partition that is not there is left out.
         let Ok(found) = space::of(Path::new(OsStr::from_bytes(path))) else { continue };
@@ -41,16 +40,15 @@ pub fn run(call: &Call) -> i32 {
 }
 
 fn line(name: &str, found: &space::Space) -> String {
-    let kib = |blocks: u64| u128::from(blocks) * u128::from(found.block_octets) / 1024;
     let used = found.blocks.saturating_sub(found.free);
     let usable = u128::from(used) + u128::from(found.available);
     // Rounded to the nearest.
     let percent = (u128::from(used) * 200 + usable).checked_div(usable * 2).unwrap_or(0);
     format!(
         "{name:<12} {:>12} {:>12} {:>12} {percent:>3}% ",
-        kib(found.blocks),
-        kib(used),
-        kib(found.available)
+        found.total_kib(),
+        found.kib(used),
+        found.available_kib()
     )
 }
 
@@ -60,7 +58,7 @@ mod tests {
 
     #[test]
     fn blocks_are_kibibytes_and_percents_rounded() {
-        let found = space::Space { block_octets: 4096, blocks: 100, free: 50, available: 40 };
+        let found = space::Space { id: 0, block_octets: 4096, blocks: 100, free: 50, available: 40 };
         assert_eq!(line("default", &found), "default               400          200          160  56% ");
     }
 }

@@ -13,6 +13,7 @@ use libcyrus::store::annotate::{Level, Scope, Source};
 use libcyrus::store::counters::Counters;
 use libcyrus::store::lock::{Mode, Wait};
 use libcyrus::store::mailbox::{IndexHeader, Mailbox};
+use libcyrus::sys::space::Space;
 use libcyrus::util::datetime::print_internaldate;
 use libcyrus::util::glob::Glob;
 use libcyrus::util::ids::{Uid, UnixTime};
@@ -155,21 +156,22 @@ pub fn server(session: &Session<'_>, wanted: &Wanted<'_>) -> Result<Vec<Entry>> 
             Source::Motd => put_file(session, &mut found, look, MsgFile::Motd),
             Source::Shutdown => put_file(session, &mut found, look, MsgFile::Shutdown),
             Source::FreeSpace => {
-                let free: u64 = catalog.rooms().iter().map(|room| room.free_kib).sum();
+                let free: u64 = catalog.spaces().iter().map(Space::available_kib).sum();
                 found.shared(look, free.to_string());
             }
             Source::FreeSpaceTotal => {
-                let rooms = catalog.rooms();
-                let free: u64 = rooms.iter().map(|room| room.free_kib).sum();
-                let total: u64 = rooms.iter().map(|room| room.total_kib).sum();
+                let spaces = catalog.spaces();
+                let free: u64 = spaces.iter().map(Space::available_kib).sum();
+                let total: u64 = spaces.iter().map(Space::total_kib).sum();
                 found.shared(look, format!("{free};{total}"));
             }
             Source::FreeSpaceMost => {
                 let share = |free: u64, total: u64| u128::from(free) * 1_000_000 / u128::from(total.max(1));
-                let rooms = catalog.rooms();
+                let spaces = catalog.spaces();
                 // Of equal ones the first.
-                let most = rooms.iter().rev().max_by_key(|room| share(room.free_kib, room.total_kib));
-                let (free, total) = most.map_or((0, 0), |room| (room.free_kib, room.total_kib));
+                let most =
+                    spaces.iter().rev().max_by_key(|space| share(space.available_kib(), space.total_kib()));
+                let (free, total) = most.map_or((0, 0), |space| (space.available_kib(), space.total_kib()));
                 found.shared(look, format!("{free};{total}"));
             }
             Source::UserModSeq => {

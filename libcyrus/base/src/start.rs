@@ -3,11 +3,16 @@
 use crate::config::{Config, Opt};
 use crate::exit::{EX_USAGE, Fatal};
 use crate::log::{self, Priority};
+use cyrus_sys::lock;
 use cyrus_sys::privilege::{self, Keep};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Group, User, geteuid};
 use std::ffi::CString;
 use std::path::Path;
+use std::time::Duration;
+
+/// In the environment of what our master starts: it has logged the options that have no effect.
+pub const OPTIONS_LOGGED: &str = "CYRUS_OPTIONS_LOGGED";
 
 /// The user programs run as when neither environment nor configuration name one.
 const CYRUS_USER: &str = "cyrus";
@@ -39,12 +44,26 @@ pub fn init(file: Option<&Path>, ident: &str, need: Need) -> Result<Config, Fata
         become_cyrus(&config)?;
     }
     log::open(&config);
-    // Children of a master leave this to it: they start too often.
-    if std::env::var_os("CYRUS_SERVICE").is_none() {
+    watch_locks(&config);
+    // Children of our master leave this to it: they start too often.
+    if std::env::var_os(OPTIONS_LOGGED).is_none() {
         log_unhonoured(&config);
     }
     set_umask(&config);
     Ok(config)
+}
+
+/// `lock_debugtime`: seconds after which waiting for a lock is logged. C: debug_locks_longer_than
+fn watch_locks(config: &Config) {
+    let text = config.string(Opt::LockDebugtime).unwrap_or_default().trim_start();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let seconds = text.get(..end).and_then(|number| number.parse().ok()).unwrap_or(0.);
+    if let Some(limit) = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero()) {
+        lock::watch(limit, |file, took| {
+            let (file, took) = (file.display(), took.as_secs_f64());
+            log::write(Priority::Notice, format_args!("locktimer: reopen {file} ({took:.2}s)"));
+        });
+    }
 }
 
 /// Has this process root's powers?

@@ -4,6 +4,7 @@
 //! `locking disabled: ...`, `accept failed: ...`, `refused connection from ...`, in C's words.
 
 use crate::accept::{Listener, Next};
+use crate::iolog::IoLog;
 use crate::signals::{self, Poll};
 use crate::status::{Message, Status};
 use cyrus_base::exit::{EX_OSERR, EX_SOFTWARE, EX_TEMPFAIL, EX_USAGE, Fatal};
@@ -42,6 +43,9 @@ pub enum End {
 pub trait Program: Sized {
     /// What must be in the configuration.
     const NEED: Need;
+
+    /// The protocol as `iolog` names it; a program without one tells nothing of its sessions.
+    const IOLOG: Option<&'static str> = None;
 
     /// Runs once before the first connection, as the cyrus user: open sockets, read options
     /// (`args` without the program's name and the frame's own options). C: service_init()
@@ -229,7 +233,11 @@ fn serve_sockets<P: Program>(config: Arc<Config>, id: i32, options: &Options, ar
         }
         status.tell(Message::Connection);
         uses += 1;
+        let iolog = IoLog::start(&config, P::IOLOG);
         let end = serve_one(&mut program, connection);
+        if let Some(iolog) = iolog {
+            iolog.tell();
+        }
         listener.reset_stdio();
         if let End::Exit(code) = end {
             // A signal that was noticed where no poll point was is told of now.

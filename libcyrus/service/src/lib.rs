@@ -7,6 +7,7 @@
 mod accept;
 pub mod frame;
 pub mod hosts;
+mod iolog;
 pub mod msgfile;
 pub mod proc;
 pub mod session;

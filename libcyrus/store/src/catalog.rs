@@ -7,6 +7,7 @@
 use crate::context::{ExpungeMode, Settings};
 use crate::error::{Error, Result};
 use crate::event::Reporter;
+use crate::partlist::PartList;
 use cyrus_base::config::{Config, Opt};
 use cyrus_db::{Create, Db, Durability, Kind, OpenFlags, Pool, QuotaHash};
 use cyrus_util::acl::DeleteRight;
@@ -32,6 +33,8 @@ pub struct Catalog {
     list_file: Option<PathBuf>,
     /// The session that is served, when its changes are to be in the audit log.
     auditor: Mutex<Option<String>>,
+    /// The room of the partitions, once somebody asked.
+    partlist: Mutex<Option<PartList>>,
     /// Tells events, where `event_notifier` is set.
     reporter: Option<Reporter>,
 }
@@ -77,7 +80,14 @@ impl Catalog {
             stamp,
             list_file: None,
             auditor: Mutex::default(),
+            partlist: Mutex::default(),
         }
+    }
+
+    /// Works with the list of partitions, which is made at the first use.
+    pub(crate) fn with_partlist<T>(&self, work: impl FnOnce(&mut PartList) -> T) -> T {
+        let mut partlist = self.partlist.lock().unwrap_or_else(PoisonError::into_inner);
+        work(partlist.get_or_insert_with(|| PartList::new(&self.config)))
     }
 
     /// From now on changes are logged as those of this session, if `auditlog` is on, and events

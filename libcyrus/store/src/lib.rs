@@ -23,6 +23,7 @@ pub mod lock;
 pub mod mailbox;
 pub mod mboxlist;
 pub mod partition;
+mod partlist;
 pub mod quota;
 mod quotaroot;
 pub mod seen;

@@ -4,8 +4,9 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::mailbox::Location;
 use crate::mboxlist::MbEntry;
+use crate::partlist::PartList;
 use cyrus_base::config::{MetaFile, Opt};
-use cyrus_sys::fd::Room;
+use cyrus_sys::space::Space;
 use cyrus_util::mboxname::{MboxName, id_dir};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -73,23 +74,10 @@ impl Catalog {
         })
     }
 
-    /// Room of the file systems that partitions are on, each counted once; a partition that cannot
-    /// be looked at has none. C: partlist_local_find_freespace_most()
+    /// The file systems that new mailboxes may go to, each once, as they were when last looked at.
     #[must_use]
-    pub fn rooms(&self) -> Vec<Room> {
-        let mut rooms: Vec<Room> = Vec::new();
-        for (_, directory) in self.config().partitions() {
-            match cyrus_sys::fd::room(directory) {
-                Ok(room) if rooms.iter().all(|other| other.id != room.id) => rooms.push(room),
-                Ok(_) => {}
-                Err(error) => {
-                    let directory = directory.display();
-                    log::error!(target: "syslog", "IOERROR: statvfs[{directory}]: {error}");
-                }
-            }
-        }
-        rooms.retain(|room| room.free_kib > 0);
-        rooms
+    pub fn spaces(&self) -> Vec<Space> {
+        self.with_partlist(PartList::spaces)
     }
 
     fn id_lock_file(&self, id: &[u8]) -> PathBuf {
@@ -102,7 +90,7 @@ impl Catalog {
         path
     }
 
-    /// The partition a new mailbox goes to: asked for, else its parent's, else the default one.
+    /// The partition a new mailbox goes to: asked for, else its parent's, else the default one, else the most fitting.
     /// C: mboxlist_create_partition()
     ///
     /// # Errors
@@ -119,14 +107,12 @@ impl Catalog {
         let partition = partition.or_else(|| config.default_partition().map(|name| name.as_bytes().to_vec()));
         let partition = match partition {
             Some(partition) => partition,
-            None => self.roomiest_partition().ok_or(Error::UnknownPartition)?,
+            None => {
+                let selected = self.with_partlist(|list| list.select().map(|name| name.as_bytes().to_vec()));
+                selected.ok_or(Error::UnknownPartition)?
+            }
         };
         let known = std::str::from_utf8(&partition).ok().and_then(|name| config.partition_dir(name));
         if known.is_some() { Ok(partition) } else { Err(Error::UnknownPartition) }
-    }
-
-    /// Without `defaultpartition` the first one of the configuration takes new mailboxes.
-    fn roomiest_partition(&self) -> Option<Vec<u8>> {
-        self.config().partitions().next().map(|(name, _)| name.as_bytes().to_vec())
     }
 }

@@ -222,35 +222,6 @@ pub fn filesystem_magic(fd: BorrowedFd<'_>) -> io::Result<i64> {
     Ok(found.filesystem_type().0.into())
 }
 
-/// Room of a file system.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
-    /// Which file system it is.
-    pub id: u64,
-    /// Free for users, in KiB.
-    pub free_kib: u64,
-    /// In all, in KiB.
-    pub total_kib: u64,
-}
-
-/// Room of the file system that `path` is on.
-///
-/// # Errors
-/// What statvfs(3) says.
-#[allow(clippy::useless_conversion, reason = "the kernel's types have another width elsewhere")]
-pub fn room(path: &std::path::Path) -> io::Result<Room> {
-    let found = nix::sys::statvfs::statvfs(path)?;
-    let kib = |blocks: u64| {
-        let octets = u128::from(blocks) * u128::from(u64::from(found.fragment_size()));
-        u64::try_from(octets / 1024).unwrap_or(u64::MAX)
-    };
-    Ok(Room {
-        id: found.filesystem_id().into(),
-        free_kib: kib(found.blocks_available().into()),
-        total_kib: kib(found.blocks().into()),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

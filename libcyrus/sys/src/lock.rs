@@ -5,6 +5,9 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// Which kind of lock is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,16 @@ pub enum Wait {
     Try,
 }
 
+/// Who is told of locks that took long: from which time on, and a function of the file and the time.
+type SlowLocks = (Duration, fn(PathBuf, Duration));
+
+static SLOW: OnceLock<SlowLocks> = OnceLock::new();
+
+/// From now on `tell` hears of every lock of this process that took longer than `limit`; the first call counts.
+pub fn watch(limit: Duration, tell: fn(PathBuf, Duration)) {
+    let _ = SLOW.set((limit, tell));
+}
+
 /// Locks the whole file behind `fd`.
 ///
 /// # Errors
@@ -36,7 +49,15 @@ pub fn lock(fd: BorrowedFd<'_>, mode: Mode, wait: Wait) -> io::Result<()> {
         Mode::Shared => libc::F_RDLCK,
         Mode::Exclusive => libc::F_WRLCK,
     };
-    set(fd, kind, wait)
+    let Some((limit, tell)) = SLOW.get() else { return set(fd, kind, wait) };
+    let start = Instant::now();
+    set(fd, kind, wait)?;
+    let took = start.elapsed();
+    if took > *limit {
+        let file = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+        tell(file.unwrap_or_default(), took);
+    }
+    Ok(())
 }
 
 /// Releases this process's lock on the file.

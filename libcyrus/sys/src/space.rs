@@ -6,6 +6,8 @@ use std::path::Path;
 /// A file system in its own blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
+    /// Which file system it is.
+    pub id: u64,
     /// Octets of a block.
     pub block_octets: u64,
     /// Blocks there are.
@@ -16,17 +18,39 @@ pub struct Space {
     pub available: u64,
 }
 
+impl Space {
+    /// What anybody may use, in KiB.
+    #[must_use]
+    pub fn available_kib(&self) -> u64 {
+        self.kib(self.available)
+    }
+
+    /// All there is, in KiB.
+    #[must_use]
+    pub fn total_kib(&self) -> u64 {
+        self.kib(self.blocks)
+    }
+
+    /// So many blocks in KiB.
+    #[must_use]
+    pub fn kib(&self, blocks: u64) -> u64 {
+        u64::try_from(u128::from(blocks) * u128::from(self.block_octets) / 1024).unwrap_or(u64::MAX)
+    }
+}
+
 /// Asks about the file system that `path` is on.
 ///
 /// # Errors
 /// What statvfs(3) says.
+#[allow(clippy::useless_conversion, reason = "the kernel's types have another width elsewhere")]
 pub fn of(path: &Path) -> io::Result<Space> {
     let found = nix::sys::statvfs::statvfs(path)?;
     Ok(Space {
-        block_octets: found.fragment_size(),
-        blocks: found.blocks(),
-        free: found.blocks_free(),
-        available: found.blocks_available(),
+        id: found.filesystem_id().into(),
+        block_octets: found.fragment_size().into(),
+        blocks: found.blocks().into(),
+        free: found.blocks_free().into(),
+        available: found.blocks_available().into(),
     })
 }
 

@@ -1,6 +1,5 @@
 //! conf-lint: keys of the file that are neither options nor of a known form.
 
-use super::listing::in_table_order;
 use libcyrus::base::config::{Config, Opt};
 use libcyrus::base::exit::{EX_CONFIG, Fatal};
 use std::ffi::OsString;
@@ -13,7 +12,7 @@ pub fn unknown_keys(config: &Config, cyrus_conf: &Path) -> Result<Vec<u8>, Fatal
     let channels: Vec<&str> =
         config.words(Opt::SyncLogChannels).filter(|channel| *channel != "\"\"").collect();
     let mut out = Vec::new();
-    for (key, value) in in_table_order(config) {
+    for (key, value) in config.overflows_in_table_order() {
         let by_service = services.iter().any(|service| {
             let rest = key.strip_prefix(service.as_str()).and_then(|rest| rest.strip_prefix('_'));
             rest.is_some_and(|rest| is_known(config, rest))

@@ -49,7 +49,7 @@ pub fn in_force(config: &Config, only_changed: bool, since: Option<Version>) -> 
         let unset: &[u8] = if matches!(row.kind, Kind::Duration(..)) { b"(null)" } else { b"" };
         write_value(&mut out, row, shown, unset);
     }
-    for (key, value) in in_table_order(config) {
+    for (key, value) in config.overflows_in_table_order() {
         out.extend_from_slice(key.as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value);
@@ -138,21 +138,6 @@ fn write_words(out: &mut Vec<u8>, words: &[&str], bits: u64) {
     }
 }
 
-/// Keys that are no options in the order of C's hash table: 30 buckets by a seeded djb2 hash, sorted within each.
-pub fn in_table_order(config: &Config) -> Vec<(&str, &[u8])> {
-    let mut keys: Vec<_> = config.overflows().collect();
-    keys.sort_by(|(a, _), (b, _)| bucket(a).cmp(&bucket(b)).then_with(|| a.as_bytes().cmp(b.as_bytes())));
-    keys
-}
-
-fn bucket(key: &str) -> u32 {
-    const BUCKETS: u32 = 30;
-    /// What the C library's rand() gives first in a process that never seeds it.
-    const SEED: u32 = 1_804_289_383;
-    let bytes = SEED.to_le_bytes().into_iter().chain(key.bytes());
-    bytes.fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte)) % BUCKETS
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,7 +177,7 @@ mod tests {
                     sasl_auxprop_plugin: sasldb\nsasl_mech_list: PLAIN\nsasl_sasldb_path: /x\n";
         std::fs::write(&file, text).unwrap();
         let config = Config::load(Some(&file), "cyr_info").unwrap();
-        let keys: Vec<_> = in_table_order(&config).into_iter().map(|(key, _)| key).collect();
+        let keys: Vec<_> = config.overflows_in_table_order().into_iter().map(|(key, _)| key).collect();
         let expected = [
             "sasl_pwcheck_method",
             "sasl_mech_list",

@@ -3,6 +3,15 @@
 //! [`Config`] is read once at start and passed down by reference; it never changes afterwards. Only what the file sets
 //! is kept; defaults stay in the table.
 
+/// The bucket of a key in C's hash table of such keys.
+fn bucket(key: &str) -> u32 {
+    const BUCKETS: u32 = 30;
+    /// What the C library's rand() gives first in a process that never seeds it.
+    const SEED: u32 = 1_804_289_383;
+    let bytes = SEED.to_le_bytes().into_iter().chain(key.bytes());
+    bytes.fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte)) % BUCKETS
+}
+
 #[cfg(test)]
 mod docs;
 mod options;
@@ -298,6 +307,13 @@ impl Config {
     /// All keys that are not in the table with their values, in the order of the file.
     pub fn overflows(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.overflow.iter().map(|(key, text)| (&**key, &*text.raw))
+    }
+
+    /// The same in the order of C's hash table: 30 buckets by a seeded djb2 hash, sorted within each.
+    pub fn overflows_in_table_order(&self) -> Vec<(&str, &[u8])> {
+        let mut keys: Vec<_> = self.overflows().collect();
+        keys.sort_by(|(a, _), (b, _)| bucket(a).cmp(&bucket(b)).then_with(|| a.as_bytes().cmp(b.as_bytes())));
+        keys
     }
 
     /// What reading the file had to say, in C's words: deprecated options and values.

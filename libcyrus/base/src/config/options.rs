@@ -33,6 +33,8 @@ pub enum Honour {
     Yes,
     /// Not so far: setting the option is logged at start.
     NotYet,
+    /// No program of 3.6.1 does either.
+    Unused,
 }
 
 /// One row of the table.
@@ -230,7 +232,7 @@ options! {
     NotYet CarddavAllowaddmember "carddav_allowaddmember" Switch(false) "3.1.3" [] "offer POST add-member for CardDAV";
     NotYet CarddavAllowaddressbookadmin "carddav_allowaddressbookadmin" Switch(false) "3.1.2" [] "let users administer address books with the web page";
     NotYet CarddavRealm "carddav_realm" Str(None) "2.5.0" [] "HTTP auth realm for CardDAV";
-    NotYet CarddavRepairVcard "carddav_repair_vcard" Switch(false) "3.0.0" ["3.3.1"] "repair broken vCards on upload";
+    Unused CarddavRepairVcard "carddav_repair_vcard" Switch(false) "3.0.0" ["3.3.1"] "repair broken vCards on upload";
     Yes Chatty "chatty" Switch(false) "2.5.0" [] "log all IMAP client commands";
     NotYet ClientBind "client_bind" Switch(false) "3.0.0" [] "bind outgoing connections to an own address";
     NotYet ClientBindName "client_bind_name" Str(None) "3.0.0" [] "address or name to bind outgoing connections to";
@@ -263,7 +265,7 @@ options! {
     Yes Defaultdomain "defaultdomain" Str(Some("internal")) "3.0.0" [] "domain of unqualified users and of the default realm";
     Yes Defaultpartition "defaultpartition" Str(None) "2.3.17" [] "partition of new mailboxes";
     NotYet Defaultsearchtier "defaultsearchtier" Str(Some("")) "3.0.0" [] "search tier for new indexes";
-    NotYet Defaultserver "defaultserver" Str(None) "2.3.17" [] "backend for new mailboxes in a unified murder";
+    Unused Defaultserver "defaultserver" Str(None) "2.3.17" [] "backend for new mailboxes in a unified murder";
     Yes Deletedprefix "deletedprefix" Str(Some("DELETED")) "2.3.17" [] "first name component of delayed-delete mailboxes";
     Yes DeleteMode "delete_mode" Enum("delayed", &["immediate", "delayed"]) "2.5.0" [] "delete mailboxes at once or after moving to deletedprefix";
     Yes DeleteUnsubscribe "delete_unsubscribe" Switch(false) "3.0.0" [] "also unsubscribe the deleting user";
@@ -287,7 +289,7 @@ options! {
     Yes EventNotifier "event_notifier" Str(None) "2.5.0" [] "notifyd method for events; unset = none";
     Yes ExpungeMode "expunge_mode" Enum("delayed", &["immediate", "semidelayed", "delayed"]) "3.1.1" [] "when expunged records and files really go";
     Yes Failedloginpause "failedloginpause" Duration(Some("3s"), b's') "3.1.8" [] "delay after a failed login";
-    NotYet Flushseenstate "flushseenstate" Switch(true) "2.5.0" ["2.5.0"] "obsolete, no effect";
+    Unused Flushseenstate "flushseenstate" Switch(true) "2.5.0" ["2.5.0"] "obsolete, no effect";
     Yes Foolstupidclients "foolstupidclients" Switch(false) "2.3.17" [] "answer LIST \"*\" as if it were INBOX*";
     NotYet ForceSaslClientMech "force_sasl_client_mech" Str(None) "2.3.17" [] "only mechanism used when connecting to other servers";
     Yes Fulldirhash "fulldirhash" Switch(false) "2.3.17" [] "hash directories over the whole name (A-W) instead of the first letter";
@@ -314,12 +316,12 @@ options! {
     Yes Imapmagicplus "imapmagicplus" Switch(false) "2.3.17" [] "login as `user+` lists only subscribed-like folders of that variant (restricted LIST)";
     NotYet Imipnotifier "imipnotifier" Str(None) "3.0.0" [] "notifyd method for iMIP messages";
     Yes ImplicitOwnerRights "implicit_owner_rights" Str(Some("lkxan")) "3.1.2" [] "rights an owner always has";
-    NotYet ImprovedMboxlistSort "improved_mboxlist_sort" Switch(false) "2.3.17" [] "historic sort order switch, unused in 3.6.1";
-    NotYet JmapEmailsearchDbPath "jmap_emailsearch_db_path" Str(None) "3.1.6" ["3.6.0"] "obsolete query cache file";
+    Unused ImprovedMboxlistSort "improved_mboxlist_sort" Switch(false) "2.3.17" [] "historic sort order switch, unused in 3.6.1";
+    Unused JmapEmailsearchDbPath "jmap_emailsearch_db_path" Str(None) "3.1.6" ["3.6.0"] "obsolete query cache file";
     NotYet JmapQuerycacheMaxAge "jmap_querycache_max_age" Duration(Some("0m"), b'm') "3.6.0" [] "life of cached JMAP queries, 0 off";
     Yes JmapPreviewAnnot "jmap_preview_annot" Str(None) "3.1.1" [] "annotation holding the JMAP preview";
-    NotYet JmapImagesizeAnnot "jmap_imagesize_annot" Str(None) "3.1.1" [] "annotation holding image sizes";
-    NotYet JmapInlinedcidsAnnot "jmap_inlinedcids_annot" Str(None) "3.1.1" [] "annotation holding inlined content ids";
+    Unused JmapImagesizeAnnot "jmap_imagesize_annot" Str(None) "3.1.1" [] "annotation holding image sizes";
+    Unused JmapInlinedcidsAnnot "jmap_inlinedcids_annot" Str(None) "3.1.1" [] "annotation holding inlined content ids";
     NotYet JmapPreviewLength "jmap_preview_length" Int(64) "3.1.1" [] "characters of generated previews";
     NotYet JmapMaxCatenateItems "jmap_max_catenate_items" Int(100) "3.6.0" [] "maximum parts in one Blob catenation";
     NotYet JmapMaxSizeUpload "jmap_max_size_upload" Int(1048576) "3.1.6" [] "largest JMAP upload, KiB";
@@ -340,7 +342,7 @@ options! {
     NotYet JmapsubmissionDeleteonsend "jmapsubmission_deleteonsend" Switch(true) "3.1.8" [] "remove submission entries after sending";
     Yes Jmapsubmissionfolder "jmapsubmissionfolder" Str(Some("#jmapsubmission")) "3.1.8" [] "folder for JMAP submissions";
     Yes Jmappushsubscriptionfolder "jmappushsubscriptionfolder" Str(Some("#jmappushsubscription")) "3.1.8" [] "folder for JMAP push subscriptions";
-    NotYet Iolog "iolog" Switch(false) "2.5.0" [] "log I/O counters of commands";
+    Yes Iolog "iolog" Switch(false) "2.5.0" [] "log I/O counters of commands";
     NotYet LdapAuthz "ldap_authz" Str(None) "2.3.17" [] "SASL authorization id for LDAP";
     NotYet LdapBase "ldap_base" Str(Some("")) "2.3.17" [] "search base for users";
     NotYet LdapBindDn "ldap_bind_dn" Str(None) "2.3.17" [] "DN for simple bind";
@@ -402,10 +404,10 @@ options! {
     Yes LmtpStrictRfc2821 "lmtp_strict_rfc2821" Switch(true) "2.5.0" [] "refuse malformed addresses";
     Yes Lmtpsocket "lmtpsocket" Str(Some("{configdirectory}/socket/lmtp")) "2.3.17" [] "unix socket deliver connects to";
     NotYet LmtptxnTimeout "lmtptxn_timeout" Duration(Some("5m"), b'm') "3.1.8" [] "timeout of proxied LMTP transactions";
-    NotYet LockDebugtime "lock_debugtime" Str(None) "3.1.4" [] "log locks waited for longer than this many seconds";
+    Yes LockDebugtime "lock_debugtime" Str(None) "3.1.4" [] "log locks waited for longer than this many seconds";
     Yes Loginrealms "loginrealms" Str(Some("")) "2.3.17" [] "realms accepted for cross-realm authentication";
     Yes Loginuseacl "loginuseacl" Switch(false) "2.3.17" [] "use ACLs of INBOX to permit proxy login";
-    NotYet Logtimestamps "logtimestamps" Switch(false) "2.3.17" [] "put time stamps in telemetry files";
+    Unused Logtimestamps "logtimestamps" Switch(false) "2.3.17" [] "put time stamps in telemetry files";
     Yes MailboxDefaultOptions "mailbox_default_options" Int(0) "2.3.17" [] "option bits of new mailboxes";
     Yes MailboxInitialFlags "mailbox_initial_flags" Str(None) "2.5.0" [] "keywords always allowed as first flags";
     Yes MailboxLegacyDirs "mailbox_legacy_dirs" Switch(false) "3.6.0" [] "create mailboxes in name based directories";
@@ -432,7 +434,7 @@ options! {
     Yes Munge8bit "munge8bit" Switch(true) "2.3.17" [] "replace 8-bit bytes in headers by X";
     NotYet MupdateConnectionsMax "mupdate_connections_max" Int(128) "2.3.17" [] "maximum mupdate connections";
     NotYet MupdatePassword "mupdate_password" Str(None) "2.3.17" [] "password for mupdate";
-    NotYet MupdatePort "mupdate_port" Int(3905) "2.3.17" [] "mupdate port";
+    Unused MupdatePort "mupdate_port" Int(3905) "2.3.17" [] "mupdate port";
     NotYet MupdateRealm "mupdate_realm" Str(None) "2.3.17" [] "realm for mupdate";
     NotYet MupdateRetryDelay "mupdate_retry_delay" Int(20) "2.3.17" [] "seconds between reconnects";
     NotYet MupdateServer "mupdate_server" Str(None) "2.3.17" [] "mupdate master host; makes this a murder member";
@@ -441,7 +443,7 @@ options! {
     NotYet MupdateWorkersMaxspare "mupdate_workers_maxspare" Int(10) "2.3.17" [] "maximum idle workers";
     NotYet MupdateWorkersMinspare "mupdate_workers_minspare" Int(2) "2.3.17" [] "minimum idle workers";
     NotYet MupdateWorkersStart "mupdate_workers_start" Int(5) "2.3.17" [] "workers at start";
-    NotYet Netscapeurl "netscapeurl" Str(None) "2.3.17" [] "answer to the NETSCAPE command";
+    Unused Netscapeurl "netscapeurl" Str(None) "2.3.17" [] "answer to the NETSCAPE command";
     NotYet Newsaddheaders "newsaddheaders" Bits("to", &["to", "replyto"]) "2.5.0" [] "headers added to posted news";
     NotYet Newsgroups "newsgroups" Str(Some("*")) "2.4.0" [] "groups fed to peers (wildmat)";
     NotYet Newsmaster "newsmaster" Str(Some("news")) "2.3.17" [] "user executing news control messages";
@@ -453,10 +455,10 @@ options! {
     Yes Notesmailbox "notesmailbox" Str(None) "3.0.0" [] "folder with Apple notes counters";
     Yes Notifysocket "notifysocket" Str(Some("{configdirectory}/socket/notify")) "2.3.17" [] "socket of notifyd";
     Yes NotifyExternal "notify_external" Str(None) "2.4.0" [] "program of the external notify method";
-    NotYet PartitionSelectMode "partition_select_mode" List(Some("freespace-most"), &["random", "freespace-most", "freespace-percent-most", "freespace-percent-weighted", "freespace-percent-weighted-delta"]) "2.5.0" [] "how a partition is chosen for new mailboxes without defaultpartition";
-    NotYet PartitionSelectExclude "partition_select_exclude" Str(None) "2.5.0" [] "partitions never chosen automatically";
-    NotYet PartitionSelectUsageReinit "partition_select_usage_reinit" Int(0) "2.5.0" [] "choices between usage checks";
-    NotYet PartitionSelectSoftUsageLimit "partition_select_soft_usage_limit" Int(0) "2.5.0" [] "percent used above which partitions are avoided";
+    Yes PartitionSelectMode "partition_select_mode" List(Some("freespace-most"), &["random", "freespace-most", "freespace-percent-most", "freespace-percent-weighted", "freespace-percent-weighted-delta"]) "2.5.0" [] "how a partition is chosen for new mailboxes without defaultpartition";
+    Yes PartitionSelectExclude "partition_select_exclude" Str(None) "2.5.0" [] "partitions never chosen automatically";
+    Yes PartitionSelectUsageReinit "partition_select_usage_reinit" Int(0) "2.5.0" [] "choices between usage checks";
+    Yes PartitionSelectSoftUsageLimit "partition_select_soft_usage_limit" Int(0) "2.5.0" [] "percent used above which partitions are avoided";
     Yes Plaintextloginpause "plaintextloginpause" Duration(None, b's') "3.1.8" [] "delay after a plain text login";
     Yes Plaintextloginalert "plaintextloginalert" Str(None) "2.3.17" [] "alert text after a plain text login";
     Yes Popexpiretime "popexpiretime" Duration(Some("-1"), b'd') "3.1.8" [] "EXPIRE value announced by POP3, -1 never";
@@ -467,7 +469,7 @@ options! {
     Yes Popuseacl "popuseacl" Switch(false) "2.3.17" [] "POP3 obeys ACLs instead of being limited to the owner";
     Yes Popuseimapflags "popuseimapflags" Switch(false) "2.3.17" [] "POP3 sets \\Seen";
     Yes Postmaster "postmaster" Str(Some("postmaster")) "2.3.17" [] "address used in error texts";
-    NotYet Postspec "postspec" Str(None) "2.3.17" [] "obsolete delivery option";
+    Unused Postspec "postspec" Str(None) "2.3.17" [] "obsolete delivery option";
     Yes Postuser "postuser" Str(Some("")) "2.3.17" [] "user part of addresses of shared folders";
     Yes ProcPath "proc_path" Str(None) "2.5.0" [] "directory of proc files";
     Yes PrometheusEnabled "prometheus_enabled" Switch(false) "3.1.2" [] "collect statistics";
@@ -497,11 +499,11 @@ options! {
     Yes Quotawarnmsg "quotawarnmsg" Int(0) "2.5.0" [] "warn when fewer messages remain";
     Yes Readonly "readonly" Switch(false) "3.3.0" [] "do not allow changes";
     Yes Reject8bit "reject8bit" Switch(false) "2.3.17" [] "refuse messages with 8-bit header bytes";
-    NotYet RestoreAuthname "restore_authname" Str(None) "3.0.0" [] "user for restore";
-    NotYet RestorePassword "restore_password" Str(None) "3.0.0" [] "password for restore";
-    NotYet RestoreRealm "restore_realm" Str(None) "3.0.0" [] "realm for restore";
+    Unused RestoreAuthname "restore_authname" Str(None) "3.0.0" [] "user for restore";
+    Unused RestorePassword "restore_password" Str(None) "3.0.0" [] "password for restore";
+    Unused RestoreRealm "restore_realm" Str(None) "3.0.0" [] "realm for restore";
     Yes Reverseacls "reverseacls" Switch(false) "3.0.0" [] "keep reverse ACL records for faster LIST";
-    NotYet Reverseuniqueids "reverseuniqueids" Switch(true) "3.6.0" ["3.6.0"] "obsolete, no effect";
+    Unused Reverseuniqueids "reverseuniqueids" Switch(true) "3.6.0" ["3.6.0"] "obsolete, no effect";
     Yes Rfc2046Strict "rfc2046_strict" Switch(false) "2.3.17" [] "exact MIME boundary matching only";
     Yes Rfc2047Utf8 "rfc2047_utf8" Switch(false) "3.0.0" [] "treat raw 8-bit in headers as UTF-8";
     Yes Rfc3028Strict "rfc3028_strict" Switch(true) "2.3.17" [] "refuse 8-bit and other laxities in Sieve scripts";
@@ -515,11 +517,11 @@ options! {
     Yes SaslMinimumLayer "sasl_minimum_layer" Int(0) "2.3.17" [] "minimum SASL security strength";
     NotYet SearchBatchsize "search_batchsize" Int(20) "3.0.0" [] "messages indexed per transaction";
     NotYet SearchAttachmentExtractorUrl "search_attachment_extractor_url" Str(None) "3.3.1" [] "HTTP service extracting text of attachments";
-    NotYet SearchIndexLanguage "search_index_language" Switch(false) "3.3.1" [] "index by detected language";
-    NotYet SearchIndexParts "search_index_parts" Switch(false) "3.2.1" ["3.2.1"] "obsolete";
+    Unused SearchIndexLanguage "search_index_language" Switch(false) "3.3.1" [] "index by detected language";
+    Unused SearchIndexParts "search_index_parts" Switch(false) "3.2.1" ["3.2.1"] "obsolete";
     NotYet SearchIndexSkipDomains "search_index_skip_domains" Str(None) "3.3.1" [] "domains never indexed";
     NotYet SearchIndexSkipUsers "search_index_skip_users" Str(None) "3.3.1" [] "users never indexed";
-    NotYet SearchQueryLanguage "search_query_language" Switch(false) "3.3.0" ["3.3.0"] "obsolete";
+    Unused SearchQueryLanguage "search_query_language" Switch(false) "3.3.0" ["3.3.0"] "obsolete";
     NotYet SearchNormalisationMax "search_normalisation_max" Int(1000) "3.0.0" [] "maximum expression nodes for normalisation";
     NotYet SearchEngine "search_engine" Enum("none", &["none", "squat", "xapian"]) "3.1.2" [] "full text engine";
     NotYet SearchFuzzyAlways "search_fuzzy_always" Switch(false) "3.1.5" [] "use the engine also for plain SEARCH";
@@ -531,11 +533,11 @@ options! {
     Yes SearchSkipdiacrit "search_skipdiacrit" Switch(true) "2.5.0" [] "ignore diacritical marks";
     Yes SearchSkiphtml "search_skiphtml" Switch(false) "3.0.0" [] "ignore HTML tags";
     Yes SearchWhitespace "search_whitespace" Enum("merge", &["skip", "merge", "keep"]) "2.5.0" [] "handling of white space in searches";
-    NotYet SearchSnippetLength "search_snippet_length" Int(255) "3.0.0" [] "length of snippets";
-    NotYet SearchStopwordPath "search_stopword_path" Str(None) "3.1.7" [] "directory of stop word lists";
+    Unused SearchSnippetLength "search_snippet_length" Int(255) "3.0.0" [] "length of snippets";
+    Unused SearchStopwordPath "search_stopword_path" Str(None) "3.1.7" [] "directory of stop word lists";
     Yes SeenstateDb "seenstate_db" List(Some("twoskip"), &["flat", "skiplist", "twoskip", "zeroskip"]) "3.1.6" [] "database type of seen files";
     Yes Sendmail "sendmail" Str(Some("/usr/lib/sendmail")) "2.3.17" [] "program to send mail";
-    NotYet SendmailAuthId "sendmail_auth_id" Str(Some("CYRUS_SENDMAIL_AUTH_ID")) "3.1.3" [] "environment variable passing the user to sendmail";
+    Unused SendmailAuthId "sendmail_auth_id" Str(Some("CYRUS_SENDMAIL_AUTH_ID")) "3.1.3" [] "environment variable passing the user to sendmail";
     NotYet Serverlist "serverlist" Str(None) "2.3.17" [] "murder backends";
     NotYet ServerlistSelectMode "serverlist_select_mode" List(Some("freespace-most"), &["random", "freespace-most", "freespace-percent-most", "freespace-percent-weighted", "freespace-percent-weighted-delta"]) "2.5.0" [] "how a backend is chosen";
     NotYet ServerlistSelectUsageReinit "serverlist_select_usage_reinit" Int(0) "2.5.0" [] "choices between usage checks";
@@ -567,7 +569,7 @@ options! {
     Yes SmtpAuthPassword "smtp_auth_password" Str(None) "3.1.4" [] "SMTP password";
     Yes SmtpAuthRealm "smtp_auth_realm" Str(None) "3.1.4" [] "SMTP realm";
     Yes SoftNoauth "soft_noauth" Switch(true) "2.3.17" [] "temporary LMTP error for unauthenticated clients";
-    NotYet SortcacheDb "sortcache_db" List(Some("twoskip"), &["skiplist", "twoskip", "zeroskip"]) "3.1.6" [] "database type of sort caches";
+    Unused SortcacheDb "sortcache_db" List(Some("twoskip"), &["skiplist", "twoskip", "zeroskip"]) "3.1.6" [] "database type of sort caches";
     Yes SpecialuseExtra "specialuse_extra" Str(None) "2.5.0" [] "additional special-use attributes allowed";
     Yes SpecialuseNochildren "specialuse_nochildren" Str(None) "3.6.0" [] "special-use folders that may not get children";
     Yes SpecialuseProtect "specialuse_protect" Str(Some("\\Archive \\Drafts \\Important \\Junk \\Sent \\Trash")) "3.1.7" [] "special-use folders that may not be deleted";
@@ -668,7 +670,7 @@ options! {
     NotYet OpenioAccount "openio_account" Str(None) "3.0.0" [] "OpenIO account";
     NotYet OpenioRawxTimeout "openio_rawx_timeout" Duration(Some("30s"), b's') "3.1.8" [] "OpenIO rawx timeout";
     NotYet OpenioProxyTimeout "openio_proxy_timeout" Duration(Some("5s"), b's') "3.1.8" [] "OpenIO proxy timeout";
-    NotYet OpenioAutocreate "openio_autocreate" Switch(false) "3.0.0" [] "create OpenIO containers";
+    Unused OpenioAutocreate "openio_autocreate" Switch(false) "3.0.0" [] "create OpenIO containers";
     NotYet OpenioVerbosity "openio_verbosity" Str(None) "3.0.0" [] "OpenIO log level";
     NotYet CaringoHostname "caringo_hostname" Str(None) "3.0.0" [] "Caringo host";
     NotYet CaringoPort "caringo_port" Int(80) "3.0.0" [] "Caringo port";

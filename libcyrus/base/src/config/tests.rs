@@ -372,12 +372,18 @@ fn rewrite_rows(is_used: impl Fn(&str) -> bool) {
     let text = fs::read_to_string(path).unwrap();
     let mut out = String::new();
     for line in text.split_inclusive('\n') {
-        let row = line.strip_prefix("    NotYet ").or_else(|| line.strip_prefix("    Yes "));
+        let row =
+            ["    NotYet ", "    Unused ", "    Yes "].into_iter().find_map(|word| line.strip_prefix(word));
         match row.filter(|row| row.contains('"')) {
             Some(row) => {
                 let name = row.split(' ').next().unwrap_or_default();
-                out.push_str(if is_used(name) { "    Yes " } else { "    NotYet " });
-                out.push_str(row);
+                if is_used(name) {
+                    out.extend(["    Yes ", row]);
+                } else if line.starts_with("    Yes ") {
+                    out.extend(["    NotYet ", row]);
+                } else {
+                    out.push_str(line);
+                }
             }
             None => out.push_str(line),
         }
