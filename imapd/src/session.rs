@@ -12,6 +12,7 @@ use crate::process::Imapd;
 use crate::reply::{self, Answer};
 use libcyrus::auth::AuthState;
 use libcyrus::base::config::Opt;
+use libcyrus::base::exit::EX_IOERR;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::imap::view::View;
 use libcyrus::net::prot::{Stream, Wake};
@@ -86,6 +87,8 @@ pub struct Session<'p> {
     pub sasl_may_go: bool,
     /// Mailboxes whose cleanup waits for a quiet moment.
     pub cleanups: Vec<Location>,
+    /// The selected mailbox is gone and `disconnect_on_vanished_mailbox` is on.
+    pub is_cut_off: bool,
     /// The administrator wants the user out, and BYE was said.
     sent_away: bool,
 }
@@ -160,6 +163,7 @@ impl<'p> Session<'p> {
             alert: None,
             sasl_may_go: true,
             cleanups: Vec::new(),
+            is_cut_off: false,
             sent_away: false,
         }
     }
@@ -312,7 +316,9 @@ impl<'p> Session<'p> {
             }
         };
         let started = Instant::now();
-        let goes_on = match cmd::run(self, &tag, command)? {
+        let flow = cmd::run(self, &tag, command)?;
+        self.cut_off()?;
+        let goes_on = match flow {
             Flow::Answer(answer) => {
                 self.imapd.catalog.flush_events();
                 self.tell_changes(row.tell);
@@ -324,6 +330,22 @@ impl<'p> Session<'p> {
         };
         self.log_slow_command(&name, started.elapsed());
         Ok(goes_on)
+    }
+
+    /// Ends a session whose mailbox is gone, if the configuration says so. C: index_check()
+    ///
+    /// # Errors
+    /// `Gone`.
+    pub fn cut_off(&self) -> Result<(), Stop> {
+        if !self.is_cut_off {
+            return Ok(());
+        }
+        if let Some(selected) = &self.selected {
+            let name = log::printable(selected.name.as_bytes(), usize::MAX);
+            let text = format_args!("Mailbox {name} has been (re)moved out from under client");
+            log::write(Priority::Warning, text);
+        }
+        Err(Stop::Gone)
     }
 
     /// The line `cmdtimer` for a command that took at least `commandmintimer` seconds; IDLE is
@@ -407,6 +429,7 @@ impl<'p> Session<'p> {
         let (text, ending) = match stop {
             Stop::Eof => return End::Reuse,
             Stop::Fatal(text) => (format!("Fatal error: {text}"), End::Exit(75)),
+            Stop::Gone => ("Fatal error: Mailbox has been (re)moved".to_owned(), End::Exit(EX_IOERR)),
             Stop::TooMuch(text) => ((*text).to_owned(), End::Exit(75)),
             Stop::Io(error) => match error.kind() {
                 io::ErrorKind::TimedOut => {

@@ -54,6 +54,7 @@ fn wait_for_input(session: &mut Session<'_>, _tag: &[u8]) -> Result<bool, Stop> 
     loop {
         if look {
             super::noop::refresh(session);
+            session.cut_off()?;
             response::changes(session, true);
         }
         if let Some(selected) = &mut session.selected {

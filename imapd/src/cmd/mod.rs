@@ -39,6 +39,7 @@ use crate::host::ProcessHost;
 use crate::parser::lexer::Stop;
 use crate::reply::Answer;
 use crate::session::{Flow, Selected, Session};
+use libcyrus::base::Opt;
 use libcyrus::imap::view::By;
 use libcyrus::store::Error as StoreError;
 
@@ -144,9 +145,14 @@ fn with_selected<T>(
 /// The answer to a failed operation on the selected mailbox. One that is gone is told to be empty,
 /// once (C: `index_check()`).
 fn failed(session: &mut Session<'_>, error: StoreError) -> Flow {
+    let disconnects = session.imapd.config.switch(Opt::DisconnectOnVanishedMailbox);
     if matches!(error, StoreError::NotFound)
         && let Some(selected) = session.selected.as_mut()
     {
+        if disconnects {
+            session.is_cut_off = true;
+            return Answer::from(error).into();
+        }
         let last = selected.view.last_uid();
         let told = usize::try_from(selected.view.vanish()).unwrap_or(0);
         let gone = match session.enabled.qresync {

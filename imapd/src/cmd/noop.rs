@@ -33,10 +33,16 @@ pub fn check(session: &mut Session<'_>) {
     crate::response::changes(session, false);
 }
 
-/// Brings the selected mailbox up to date; a mailbox that is gone is told to be empty. Any other
-/// failure is in the log and the command's own answer stays what it is, as in C.
-pub fn refresh(session: &mut Session<'_>) {
-    if let Some(Err(error)) = super::with_selected(session, |selected, host| selected.view.refresh(host)) {
-        super::failed(session, error);
+/// Brings the selected mailbox up to date; a mailbox that is gone is told to be empty, or ends the session where
+/// `disconnect_on_vanished_mailbox` says so. Any other failure is in the log and the command's own answer stays what it
+/// is, as in C. True when there is a mailbox and it is up to date.
+pub fn refresh(session: &mut Session<'_>) -> bool {
+    match super::with_selected(session, |selected, host| selected.view.refresh(host)) {
+        None => false,
+        Some(Ok(())) => true,
+        Some(Err(error)) => {
+            super::failed(session, error);
+            false
+        }
     }
 }

@@ -68,8 +68,11 @@ pub(super) fn find(
     let Some(charset) = Charset::lookup(name) else {
         return Err(Answer::bad("Unrecognized character set").into());
     };
-    super::noop::refresh(session);
+    let is_there = super::noop::refresh(session);
     response::changes(session, false);
+    if !is_there {
+        return Err(finish(0, std::time::Instant::now()));
+    }
     let flags = flags(session);
     let definitions = session.imapd.definitions();
     let found = super::with_selected(session, |selected, host| {

@@ -54,6 +54,8 @@ pub enum Stop {
     Io(io::Error),
     /// The peer sent what ends the session; the text goes into `* BYE Fatal error: ...`.
     Fatal(&'static str),
+    /// The selected mailbox is gone and the session ends with it.
+    Gone,
     /// The peer sent more than the server takes; the text goes into `* BYE ...`.
     TooMuch(&'static str),
 }
