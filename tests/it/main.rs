@@ -13,6 +13,7 @@ mod golden_session;
 mod hammer;
 mod lmtp;
 mod notifyd;
+mod partitions;
 mod pop3;
 mod script;
 mod sieve;

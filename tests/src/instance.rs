@@ -83,7 +83,7 @@ impl Builder {
         }
     }
 
-    /// Sets an option of imapd.conf, or adds it.
+    /// Sets an option of imapd.conf, or adds it; an empty value takes it out. `@ROOT@` is the instance's directory.
     #[must_use]
     pub fn option(mut self, name: &str, value: &str) -> Self {
         self.options.push((name.into(), value.into()));
@@ -273,8 +273,9 @@ impl Instance {
 
     fn write_options(&self, options: &[(String, String)]) {
         let mut text = String::new();
-        for (name, value) in options {
-            let _ = writeln!(text, "{name}: {value}");
+        let root = self.root.display().to_string();
+        for (name, value) in options.iter().filter(|(_, value)| !value.is_empty()) {
+            let _ = writeln!(text, "{name}: {}", value.replace("@ROOT@", &root));
         }
         let _ = writeln!(text, "cyrus_user: {}", place::user());
         if place::is_root() {
