@@ -255,7 +255,10 @@ fn open_or_make(
                 Err(error) => error,
             }
         }
-        Err(error) => error,
+        Err(error) => {
+            tell_lost_index(location);
+            error
+        }
     };
     if plan.repair == Repair::Tell || matches!(broken, Error::Locked | Error::ConversationsUnsupported) {
         return Err(broken);
@@ -283,6 +286,16 @@ fn open_or_make(
     params.options =
         Some(params.options.unwrap_or(store.settings().default_options) | MailboxOptions::POP3_NEW_UIDL);
     Mailbox::create(store, user, location.clone(), &params)
+}
+
+/// The line of C's first attempt to open the mailbox; nothing when the index is there.
+fn tell_lost_index(location: &Location) {
+    if location.index.exists() {
+        return;
+    }
+    let name = String::from_utf8_lossy(location.name.as_bytes()).into_owned();
+    let fields: [(&str, &dyn std::fmt::Display); 2] = [("mailbox", &name), ("error", &"System I/O error")];
+    let _logged = cyrus_base::log::ioerror("opening index failed", &fields, None);
 }
 
 /// Entry of a message that is snoozed.

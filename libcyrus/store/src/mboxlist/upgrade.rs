@@ -56,6 +56,11 @@ impl Catalog {
                 // Only of new databases an id's value has a name.
                 [b'I', ..] if entry().is_ok_and(|entry| !entry.name.is_empty()) => Form::ByNameAndId,
                 [b'A', b'S' | b'U', 0x1e, ..] => Form::ByNameAndId,
+                // The only record left of a mailbox that lost its id, or one of an old list's names.
+                [b'N', ..] if form != Form::Old && entry().is_ok() => {
+                    form = Form::ByNameAndId;
+                    return ControlFlow::Continue(());
+                }
                 _ => Form::Old,
             };
             if form == Form::ByNameAndId { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
