@@ -1,7 +1,9 @@
 //! quota: report what the quota roots use, and count it anew (`-f`).
 
 mod fix;
+mod steps;
 
+use self::steps::Steps;
 use crate::{Call, io};
 use libcyrus::auth::namespace::admin_namespace;
 use libcyrus::base::args::{Args, Spec};
@@ -42,6 +44,8 @@ struct Run {
     prefixes: Vec<Prefix>,
     /// Only tell (`-n`).
     dry: bool,
+    /// Count a mailbox only when told to (`-Z`).
+    steps: Option<Steps>,
 }
 
 /// An operand.
@@ -60,7 +64,7 @@ struct Root {
 
 /// Runs the tool.
 pub fn run(call: &Call) -> i32 {
-    let spec = Spec { short: "C:d:fqJnu", long: &[] };
+    let spec = Spec { short: "C:d:fqJnuZ", long: &[] };
     let args = match Args::parse(&call.prog, &call.args, &spec) {
         Ok(args) => args,
         Err(complaint) => return io::usage(&complaint, USAGE, EX_USAGE),
@@ -73,10 +77,11 @@ pub fn run(call: &Call) -> i32 {
     if namespace.check_prefixes().is_err() {
         return Fatal::new("Invalid namespace prefix in configuration file", EX_CONFIG).report();
     }
+    let steps = args.has('Z').then(|| Steps::new(&config));
     let catalog = Arc::new(Catalog::new(Arc::new(config)));
     let store = libcyrus::open_store(&catalog);
     let prefixes = prefixes(&args, &catalog, &namespace);
-    let run = Run { catalog, store, prefixes, dry: args.has('n') };
+    let run = Run { catalog, store, prefixes, dry: args.has('n'), steps };
     let reports = !args.has('q') || !args.has('f');
     match run.work(args.has('f')) {
         Ok(roots) if reports => run.report(&namespace, &roots, args.has('J')),

@@ -48,9 +48,13 @@ impl Run {
         };
         let done = entries.and_then(|entries| {
             for entry in entries {
-                if !entry.mbtype.is_remote() && !entry.mbtype.is_intermediate() {
-                    self.count(&entry.name, &prefix.name, roots)?;
+                if entry.mbtype.is_remote() || entry.mbtype.is_intermediate() {
+                    continue;
                 }
+                self.steps.iter().for_each(|steps| steps.wait(&entry.name));
+                let counted = self.count(&entry.name, &prefix.name, roots);
+                self.steps.iter().for_each(|steps| steps.done(&entry.name));
+                counted?;
             }
             Ok(())
         });
