@@ -267,6 +267,8 @@ pub struct SelectOptions {
     pub annotate: bool,
     /// QRESYNC (RFC 7162 3.2.5).
     pub qresync: Option<Qresync>,
+    /// VENDOR.CMU-INCLUDE-EXPUNGED, where `allowdeleted` is on.
+    pub include_expunged: bool,
 }
 
 /// What a client knows of a mailbox it selects again.

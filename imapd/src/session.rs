@@ -398,6 +398,7 @@ impl<'p> Session<'p> {
             literal_minus: config.switch(Opt::Literalminus),
             conversations: config.switch(Opt::Conversations),
             qresync: self.enabled.qresync,
+            allow_deleted: config.switch(Opt::Allowdeleted),
             login_needs_layer: self.user.is_none() && cmd::login::needs_layer_for_password(self),
         }
     }

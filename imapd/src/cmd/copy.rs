@@ -6,12 +6,12 @@ use crate::response::{self, FlagsForm};
 use crate::session::{Flow, Session};
 use libcyrus::auth::Op;
 use libcyrus::base::config::Opt;
-use libcyrus::imap::view::By;
+use libcyrus::imap::view::{By, Row};
 use libcyrus::store::Error;
 use libcyrus::store::append::{AppendTxn, Appended, CopyFlags, QuotaCheck};
 use libcyrus::store::event::EventKind;
 use libcyrus::store::lock::Mode;
-use libcyrus::store::mailbox::{Location, QuotaUse};
+use libcyrus::store::mailbox::{InternalFlags, Location, QuotaUse, Record, SystemFlags};
 use libcyrus::util::acl::Rights;
 use libcyrus::util::ids::MsgNo;
 use libcyrus::util::seqset::SeqSet;
@@ -127,12 +127,16 @@ fn copy_messages(
         let msgnos: Vec<MsgNo> = selected
             .view
             .select(&set, by)
-            .filter(|&msgno| selected.view.row(msgno).is_some_and(|row| !row.is_expunged()))
+            .filter(|&msgno| selected.view.row(msgno).is_some_and(Row::is_shown))
             .collect();
         let seen: Vec<bool> =
             msgnos.iter().map(|&n| selected.view.row(n).is_some_and(|row| row.seen)).collect();
         let records = selected.view.records(&msgnos)?;
-        Ok(records.into_iter().zip(seen).map(|((_, record), seen)| (record, seen)).collect::<Vec<_>>())
+        Ok(records
+            .into_iter()
+            .zip(seen)
+            .map(|((_, record), seen)| (revived(record), seen))
+            .collect::<Vec<_>>())
     })
     .unwrap_or(Err(Error::NotFound))?;
     if records.is_empty() {
@@ -179,4 +183,13 @@ fn copy_messages(
         uniqueid,
         appended,
     }))
+}
+
+/// The copy of an expunged message is a living one.
+fn revived(mut record: Record) -> Record {
+    if record.internal_flags.has(InternalFlags::EXPUNGED) {
+        record.internal_flags = record.internal_flags.without(InternalFlags::EXPUNGED);
+        record.system_flags = record.system_flags.without(SystemFlags::DELETED);
+    }
+    record
 }

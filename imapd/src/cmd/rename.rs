@@ -241,6 +241,7 @@ fn rename_inbox(session: &mut Session<'_>, from: &MboxName, to: &MboxName) -> Re
         write: rights.has(Rights::WRITE),
         delete_messages: rights.has(Rights::DELETEMSG),
         expunge: rights.has(Rights::EXPUNGE),
+        sees_expunged: false,
     };
     let target_rights = user.auth.rights(&created.acl());
     let userid = user.auth.userid().to_vec();

@@ -47,7 +47,7 @@ fn open(
     }
     let (mailbox, lock, granted) = opened?;
     drop(lock);
-    let access = access(&granted, examining);
+    let access = Access { sees_expunged: options.include_expunged, ..access(&granted, examining) };
     let userid = session.user.as_ref().map_or_else(Vec::new, |user| user.auth.userid().to_vec());
     let mut host = ProcessHost { imapd: session.imapd, userid: &userid };
     let view = View::open(mailbox, &userid, access, &mut host)?;
@@ -173,5 +173,6 @@ fn access(granted: &Granted, examining: bool) -> Access {
         write: may(Rights::WRITE),
         delete_messages: may(Rights::DELETEMSG),
         expunge: may(Rights::EXPUNGE),
+        sees_expunged: false,
     }
 }

@@ -43,6 +43,8 @@ pub struct Limits {
     pub conversations: bool,
     /// QRESYNC is on: SELECT and UID FETCH know its parameters.
     pub qresync: bool,
+    /// Option `allowdeleted`: SELECT may ask for expunged messages.
+    pub allow_deleted: bool,
 }
 
 /// Why the conversation cannot go on.
@@ -164,6 +166,12 @@ impl<'a> Lexer<'a> {
     #[must_use]
     pub fn has_conversations(&self) -> bool {
         self.limits.conversations
+    }
+
+    /// Whether expunged messages may be asked for.
+    #[must_use]
+    pub fn allows_deleted(&self) -> bool {
+        self.limits.allow_deleted
     }
 
     /// Whether QRESYNC is on.

@@ -220,6 +220,7 @@ fn select_arguments(lexer: &mut Lexer<'_>, name: &str) -> Result<(Vec<u8>, Selec
                     let invalid = || Bad::text(format!("Invalid QRESYNC parameter list in {name}"));
                     options.qresync = Some(qresync(lexer)?.ok_or_else(invalid)?);
                 }
+                b"VENDOR.CMU-INCLUDE-EXPUNGED" if lexer.allows_deleted() => options.include_expunged = true,
                 b"" => return Err(Bad::text(format!("Invalid modifier list in {name}"))),
                 other => return Err(Bad::text(format!("Invalid {name} modifier {}", shown(other)))),
             }

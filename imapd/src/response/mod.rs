@@ -139,6 +139,9 @@ pub fn flags(out: &mut Vec<u8>, row: &Row, keywords: &[Option<Vec<u8>>]) {
             flag(name);
         }
     }
+    if row.is_shown_expunged {
+        flag(b"\\Expunged");
+    }
     if row.seen {
         flag(b"\\Seen");
     }

@@ -141,7 +141,7 @@ impl View {
         if self.access.examining || !self.access.set_seen {
             return Ok(());
         }
-        let unseen = |row: Option<&Row>| row.is_some_and(|row| !row.seen && !row.is_expunged());
+        let unseen = |row: Option<&Row>| row.is_some_and(|row| !row.seen && row.is_shown());
         if !msgnos.iter().any(|&msgno| unseen(self.row(msgno))) {
             return Ok(());
         }
@@ -150,7 +150,7 @@ impl View {
             let mut event = guard.event(EventKind::MessageRead);
             let mut unseen_delta = 0_i64;
             for at in msgnos.iter().filter_map(|&msgno| position(msgno)) {
-                let Some(row) = rows.rows.get_mut(at).filter(|row| !row.seen && !row.is_expunged()) else {
+                let Some(row) = rows.rows.get_mut(at).filter(|row| !row.seen && row.is_shown()) else {
                     continue;
                 };
                 let new = Flags { seen: true, system: row.system_flags, user: row.user_flags };

@@ -67,6 +67,9 @@ pub struct Access {
     pub delete_messages: bool,
     /// Right `e`.
     pub expunge: bool,
+    /// Expunged messages that are still on disk are shown too, and EXPUNGE is never told
+    /// (`VENDOR.CMU-INCLUDE-EXPUNGED`).
+    pub sees_expunged: bool,
 }
 
 /// Where \Seen and \Recent of this user are kept.
@@ -99,6 +102,8 @@ pub struct Row {
     pub seen: bool,
     /// \Recent for this session.
     pub recent: bool,
+    /// Expunged, and shown all the same, with the flag \Expunged.
+    pub is_shown_expunged: bool,
 }
 
 impl Row {
@@ -106,6 +111,12 @@ impl Row {
     #[must_use]
     pub fn is_expunged(&self) -> bool {
         self.internal_flags.has(InternalFlags::EXPUNGED)
+    }
+
+    /// Whether it is there for FETCH and COPY: not expunged, or shown as such.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        !self.is_expunged() || self.is_shown_expunged
     }
 }
 

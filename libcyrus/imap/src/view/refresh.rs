@@ -151,6 +151,7 @@ impl Rows<'_> {
             new: Vec::new(),
             gone_modseq: ModSeq(self.known.highestmodseq.0 + 1),
             delayed: None,
+            shows_expunged: self.access.sees_expunged,
         };
         merge.new.reserve(
             usize::try_from(header.exists).unwrap_or(0).min(usize::try_from(header.num_records).unwrap_or(0)),
@@ -241,6 +242,7 @@ struct Merge {
     /// The lowest modseq at which a record that a repack removed can have gone.
     gone_modseq: ModSeq,
     delayed: Option<ModSeq>,
+    shows_expunged: bool,
 }
 
 impl Merge {
@@ -252,12 +254,14 @@ impl Merge {
         let internal_flags = record.internal_flags();
         let expunged = internal_flags.has(InternalFlags::EXPUNGED);
         let old = self.old.next_if(|row| row.uid == record.uid());
+        let is_shown_expunged =
+            expunged && self.shows_expunged && !internal_flags.has(InternalFlags::UNLINKED);
         // An expunged record that was never shown gets no number.
-        if old.is_none() && expunged {
+        if old.is_none() && expunged && !is_shown_expunged {
             return false;
         }
         let modseq = record.modseq();
-        let recent = old.map_or(above_recent_mark, |row| row.recent);
+        let recent = old.map_or(above_recent_mark && !expunged, |row| row.recent);
         self.new.push(Row {
             uid: record.uid(),
             recno: record.recno(),
@@ -269,8 +273,9 @@ impl Merge {
             user_flags: record.user_flags(),
             seen,
             recent,
+            is_shown_expunged,
         });
-        if expunged {
+        if expunged && !is_shown_expunged {
             self.delay(modseq);
         }
         old.is_none() && recent

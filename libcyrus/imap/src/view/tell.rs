@@ -27,7 +27,7 @@ impl View {
     pub fn changes(&mut self, with_expunges: bool) -> Vec<Update> {
         let mut updates = Vec::new();
         // Expunges first: EXISTS would otherwise count messages that the client never saw.
-        if with_expunges && self.delayed_modseq.is_some() {
+        if with_expunges && self.delayed_modseq.is_some() && !self.access.sees_expunged {
             self.tell_expunges(&mut updates);
         }
         if self.exists_told != self.rows.len() {
