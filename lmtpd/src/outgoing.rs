@@ -35,15 +35,16 @@ impl Stamp {
     }
 }
 
-/// Sends a message on, without its Return-Path.
+/// Sends a message on, without its Return-Path. The body begins with the blank line.
 pub(crate) fn forward(
     delivery: &Delivery<'_>,
     userid: Option<&[u8]>,
     redirect: &Redirect,
-    message: &[u8],
+    header: &[u8],
+    body: &[u8],
 ) -> Result<(), Refusal> {
     let to = [redirect.address.clone()];
-    let text = forwarded(message);
+    let header = forwarded(header);
     let mail = Mail {
         from: &delivery.sender.return_path,
         to: &to,
@@ -51,19 +52,16 @@ pub(crate) fn forward(
         notify: redirect.dsn_notify.as_deref(),
         ret: redirect.dsn_ret.as_deref(),
         by: redirect.deliver_by.as_deref(),
-        message: &text,
+        message: &[&header, body],
     };
     smtp::send(&delivery.lmtpd.config, &mail)
 }
 
-fn forwarded(message: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(message.len() + 32);
-    out.extend_from_slice(b"X-Sieve-Action: redirect\r\n");
-    let mut in_header = true;
-    for line in message.split_inclusive(|&octet| octet == b'\n') {
-        in_header &= line != b"\r\n";
+fn forwarded(header: &[u8]) -> Vec<u8> {
+    let mut out = b"X-Sieve-Action: redirect\r\n".to_vec();
+    for line in header.split_inclusive(|&octet| octet == b'\n') {
         let name = line.get(..12).unwrap_or_default();
-        if !(in_header && name.eq_ignore_ascii_case(b"return-path:")) {
+        if !name.eq_ignore_ascii_case(b"return-path:") {
             out.extend_from_slice(line);
         }
     }
@@ -104,15 +102,14 @@ fn one_line(text: &[u8]) -> &[u8] {
     text.get(..end).unwrap_or_default()
 }
 
-/// The notice that a message was rejected.
+/// The notice that a message was rejected: what stands before the message and behind it.
 pub(crate) fn rejection(
     delivery: &Delivery<'_>,
     recipient: &[u8],
     original_recipient: Option<&[u8]>,
     reason: &[u8],
-    message: &[u8],
     stamp: &Stamp,
-) -> Vec<u8> {
+) -> [Vec<u8>; 2] {
     let config = &delivery.lmtpd.config;
     let server = config.servername();
     let boundary = format!("{}/{server}", std::process::id());
@@ -156,9 +153,7 @@ pub(crate) fn rejection(
         )
         .as_bytes(),
     );
-    out.extend_from_slice(message);
-    out.extend_from_slice(format!("\r\n\r\n--{boundary}--\r\n").as_bytes());
-    out
+    [out, format!("\r\n\r\n--{boundary}--\r\n").into_bytes()]
 }
 
 #[cfg(test)]
@@ -167,9 +162,7 @@ mod tests {
 
     #[test]
     fn the_return_path_stays_here() {
-        let message = b"Return-Path: <a@b>\r\nX: 1\r\n\r\nReturn-Path: text\r\n";
-        let expected = b"X-Sieve-Action: redirect\r\nX: 1\r\n\r\nReturn-Path: text\r\n";
-        assert_eq!(forwarded(message), expected);
+        assert_eq!(forwarded(b"Return-Path: <a@b>\r\nX: 1\r\n"), b"X-Sieve-Action: redirect\r\nX: 1\r\n");
         assert_eq!(one_line(b"a\r\nBcc: b"), b"a");
     }
 }

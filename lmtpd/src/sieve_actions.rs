@@ -204,23 +204,23 @@ impl Doer<'_, '_> {
 
     /// The message with another header, staged. C: setup_special_delivery()
     fn edited(&self, name: &MboxName, headers: &[u8]) -> Result<Stage, Refusal> {
-        let text = self.with_header(headers);
-        self.stage(name, &text)
+        self.stage(name, &[headers, self.header_and_body().1])
     }
 
-    fn with_header(&self, headers: &[u8]) -> Vec<u8> {
-        let body = self.message.get(Headers::parse(&self.message).octets()..).unwrap_or_default();
-        [headers, body].concat()
+    /// The message in two: the body begins with the blank line.
+    fn header_and_body(&self) -> (&[u8], &[u8]) {
+        let octets = Headers::parse(&self.message).octets();
+        self.message.split_at_checked(octets).unwrap_or((&self.message, &[]))
     }
 
-    fn stage(&self, name: &MboxName, text: &[u8]) -> Result<Stage, Refusal> {
+    fn stage(&self, name: &MboxName, text: &[&[u8]]) -> Result<Stage, Refusal> {
         let lmtpd = self.delivery.lmtpd;
         let entry = lmtpd.catalog.lookup(name).unwrap_or_else(|_| self.recipient.entry.clone());
         let partition = entry.partition.as_deref().and_then(|name| std::str::from_utf8(name).ok());
         let root =
             partition.and_then(|name| lmtpd.config.partition_dir(name)).ok_or(Error::UnknownPartition)?;
         let mut stage = Stage::create(&lmtpd.store, root)?;
-        stage.write(text)?;
+        text.iter().try_for_each(|piece| stage.write(piece))?;
         Ok(stage)
     }
 
@@ -310,7 +310,7 @@ impl Doer<'_, '_> {
     }
 
     fn append_copy(&mut self, name: &MboxName, folder: &Folder, text: &[u8]) -> Result<(), Refusal> {
-        let stage = self.stage(name, text)?;
+        let stage = self.stage(name, &[text])?;
         let owner = self.owner.clone();
         let sender = self.delivery.sender;
         let auth = owner.as_deref().unwrap_or(&sender.auth);
@@ -409,9 +409,9 @@ impl Effects for Doer<'_, '_> {
             tell_duplicate(&key, "redirect");
             return Ok(());
         }
-        let edited = redirect.headers.as_deref().map(|headers| self.with_header(headers));
-        let message = edited.as_deref().unwrap_or(&self.message);
-        outgoing::forward(self.delivery, self.userid.as_deref(), redirect, message)
+        let (header, body) = self.header_and_body();
+        let header = redirect.headers.as_deref().unwrap_or(header);
+        outgoing::forward(self.delivery, self.userid.as_deref(), redirect, header, body)
             .map_err(|refusal| refusal.to_string())?;
         self.mark(&id, &to, &date, time::now());
         let (id, address) = (self.id(), log::printable(&redirect.address, 1024));
@@ -451,11 +451,10 @@ impl Effects for Doer<'_, '_> {
         self.mark(stamp.id.as_bytes(), &sieve_db(&address), stamp.date.as_bytes(), stamp.at);
         let headers = Headers::parse(&self.message);
         let original = headers.first(b"original-recipient");
-        let text =
-            outgoing::rejection(self.delivery, &address, original, &reject.reason, &self.message, &stamp);
+        let [before, behind] = outgoing::rejection(self.delivery, &address, original, &reject.reason, &stamp);
         let to = [sender.clone()];
         let authid = self.userid.as_deref();
-        let mail = Mail { to: &to, authid, message: &text, ..Mail::default() };
+        let mail = Mail { to: &to, authid, message: &[&before, &self.message, &behind], ..Mail::default() };
         if let Err(refusal) = smtp::send(&self.delivery.lmtpd.config, &mail) {
             log::write(Priority::Err, format_args!("sieve: send_rejection: SMTP error: {refusal}"));
             return Err(refusal.to_string());
@@ -497,7 +496,7 @@ impl Effects for Doer<'_, '_> {
         let text = outgoing::answer(self.delivery, vacation, &stamp);
         let to = [vacation.to.clone()];
         let authid = self.userid.as_deref();
-        let mail = Mail { to: &to, authid, message: &text, ..Mail::default() };
+        let mail = Mail { to: &to, authid, message: &[&text], ..Mail::default() };
         smtp::send(&self.delivery.lmtpd.config, &mail).map_err(|refusal| refusal.to_string())?;
         self.mark(stamp.id.as_bytes(), &sieve_db(&self.address()), &self.delivery.date, stamp.at);
         if let Some(folder) = &vacation.fcc {

@@ -12,6 +12,7 @@ mod golden;
 mod golden_session;
 mod hammer;
 mod lmtp;
+mod lmtp_bulk;
 mod notifyd;
 mod partitions;
 mod pop3;

@@ -24,6 +24,14 @@ impl Lmtp {
         lmtp
     }
 
+    /// Sets how long a reply is waited for; ten seconds unless told.
+    ///
+    /// # Panics
+    /// When the socket does not take it.
+    pub fn patience(&mut self, most: Duration) {
+        self.stream.get_ref().set_read_timeout(Some(most)).expect("timeout");
+    }
+
     /// The server's first reply.
     pub fn greeting(&self) -> &[String] {
         &self.greeting

@@ -160,7 +160,13 @@ impl Message {
     /// Reads a message. Never fails. C: message_parse_mapped()
     #[must_use]
     pub fn parse(bytes: &[u8], limits: &Limits) -> Self {
-        parser::parse(bytes, limits)
+        parser::parse(bytes, limits, Guid::of(bytes))
+    }
+
+    /// Reads a message whose SHA-1 is known already. Never fails.
+    #[must_use]
+    pub fn parse_known(bytes: &[u8], limits: &Limits, guid: Guid) -> Self {
+        parser::parse(bytes, limits, guid)
     }
 
     /// The message itself.

@@ -8,7 +8,7 @@ use crate::charset::{self, TransferEncoding};
 use crate::fieldvalue as field;
 use crate::message::{Envelope, Limits, Message, Part, PartId, Remark, Span};
 use crate::param::{self, Param};
-use cyrus_util::guid::Guid;
+use cyrus_util::guid::{Guid, GuidHasher};
 use std::sync::Arc;
 
 /// MESSAGE/RFC822 in each other that are looked into. C has no bound; since each level is hashed whole, this one
@@ -20,7 +20,7 @@ const PARTS: usize = 100_000;
 const MULTIPARTS_DEEP: usize = 10_000;
 
 /// C: message_parse_body() with all it calls
-pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Message {
+pub(crate) fn parse(bytes: &[u8], limits: &Limits, guid: Guid) -> Message {
     let mut parser = Parser {
         bytes,
         limits,
@@ -39,7 +39,7 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Message {
     let mut message = Message {
         parts: parser.parts,
         size,
-        guid: Guid::of(bytes),
+        guid,
         cached_headers: parser.cached_headers,
         remarks: parser.remarks,
     };
@@ -323,9 +323,14 @@ impl<'a> Parser<'a> {
     /// Content guid and decoded size. C: body_add_content_guid()
     fn hash(&self, part: &mut Part, start: usize, encoding: TransferEncoding) {
         let span = Span { offset: count(start), size: part.content.size };
-        if let Some(decoded) = charset::decode_transfer(span.of(self.bytes), encoding) {
-            part.content_guid = Guid::of(&decoded);
-            part.decoded_size = count(decoded.len());
+        let (mut hasher, mut size) = (GuidHasher::default(), 0_usize);
+        let is_known = charset::decode_pieces(span.of(self.bytes), encoding, &mut |piece| {
+            hasher.update(piece);
+            size = size.saturating_add(piece.len());
+        });
+        if is_known {
+            part.content_guid = hasher.finish();
+            part.decoded_size = count(size);
         }
     }
 

@@ -82,8 +82,8 @@ pub struct Mail<'m> {
     pub ret: Option<&'m [u8]>,
     /// Value of BY.
     pub by: Option<&'m [u8]>,
-    /// The message, its lines ending in CRLF.
-    pub message: &'m [u8],
+    /// The message in pieces that follow one another, its lines ending in CRLF.
+    pub message: &'m [&'m [u8]],
 }
 
 /// What the server announced.
@@ -246,7 +246,7 @@ impl Client {
     }
 
     fn mail(&mut self, mail: &Mail<'_>) -> Result<(), Refusal> {
-        let size = mail.message.len() as u64;
+        let size: u64 = mail.message.iter().map(|piece| piece.len() as u64).sum();
         if self.capabilities.size.is_some_and(|most| most > 0 && most < size) {
             return Err(Refusal::MessageTooLarge);
         }
@@ -282,16 +282,21 @@ impl Client {
         self.expect("EOT", b'2').map_err(|refusal| told("DATA", refusal))
     }
 
-    fn data(&mut self, message: &[u8]) {
-        let mut is_at_start = true;
-        for line in message.split_inclusive(|&octet| octet == b'\n') {
-            if is_at_start && line.starts_with(b".") {
+    fn data(&mut self, message: &[&[u8]]) {
+        // The two octets before.
+        let mut before = *b"\r\n";
+        for line in message.iter().flat_map(|piece| piece.split_inclusive(|&octet| octet == b'\n')) {
+            if before.ends_with(b"\n") && line.starts_with(b".") {
                 self.stream.write(b".");
             }
             self.stream.write(line);
-            is_at_start = line.ends_with(b"\n");
+            before = match *line {
+                [] => before,
+                [only] => [before[1], only],
+                [.., last_but_one, last] => [last_but_one, last],
+            };
         }
-        self.stream.write(if message.ends_with(b"\r\n") { b".\r\n" } else { b"\r\n.\r\n" });
+        self.stream.write(if before == *b"\r\n" { b".\r\n" } else { b"\r\n.\r\n" });
     }
 
     fn command(&mut self, name: &str, line: &[u8], first_digit: u8) -> Result<(), Refusal> {
@@ -498,7 +503,7 @@ mod tests {
             notify: Some(b"NEVER"),
             ret: Some(b"HDRS"),
             by: Some(b"+10;N"),
-            message: b"Subject: x\r\n\r\n.dot\r\n",
+            message: &[b"Subject: x\r", b"\n", b"", b"\r\n.", b"dot\r\n"],
         };
         let replies = "220 hi\r\n|250-me\r\n250-DSN\r\n250-AUTH PLAIN\r\n250 SIZE 999\r\n|250 ok\r\n|250 ok\r\n|250 ok\r\n|\
                        354 go\r\n|250 done\r\n|";
@@ -514,7 +519,7 @@ mod tests {
     #[test]
     fn no_recipient_brings_a_command_of_its_own() {
         let to = [b"a@x>\r\nRSET".to_vec()];
-        let mail = Mail { to: &to, message: b"x", ..Mail::default() };
+        let mail = Mail { to: &to, message: &[b"x"], ..Mail::default() };
         let (done, got) = talk("220 hi\r\n|250 me\r\n|250 ok\r\n|", &mail);
         assert_eq!(done, Err(Refusal::Protocol));
         assert!(!got.contains("RSET"), "{got}");

@@ -12,6 +12,16 @@ use std::os::unix::fs::MetadataExt;
 
 /// Delivers to `count` new mailboxes; gives their locations and the steps.
 fn deliver(root: &std::path::Path, count: usize, copies: bool) -> (Vec<Location>, Vec<Step>) {
+    deliver_when(root, count, copies, |_| {})
+}
+
+/// The same, when this was done to the staged file.
+fn deliver_when(
+    root: &std::path::Path,
+    count: usize,
+    copies: bool,
+    before: impl FnOnce(&std::path::Path),
+) -> (Vec<Location>, Vec<Step>) {
     let store = common::recording(root);
     let spool = root.join("spool");
     let locations: Vec<Location> = (0..count)
@@ -28,6 +38,7 @@ fn deliver(root: &std::path::Path, count: usize, copies: bool) -> (Vec<Location>
     let mut stage = Stage::create(&store, &spool).expect("stage");
     stage.write(&common::message(1)).expect("write");
     let staged = stage.finish().expect("finish");
+    before(staged.path());
     let _ = store.disk().take_steps();
     let options = BatchOptions { copies, expected: count, ..BatchOptions::default() };
     let mut batch = DeliveryBatch::new(&store, staged, options);
@@ -85,4 +96,26 @@ fn copies_are_files_of_their_own_and_each_is_synced() {
         assert_eq!(std::fs::metadata(location.data.join("1.")).expect("message").nlink(), 1);
     }
     assert_eq!(syncs(&steps), 9);
+}
+
+#[test]
+fn where_no_further_link_can_be_made_the_message_is_copied() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let links = dir.path().join("links");
+    std::fs::create_dir(&links).expect("mkdir");
+    let mut most = 0;
+    let (locations, _) = deliver_when(dir.path(), 3, false, |staged| {
+        // ext4 allows 65,000; where there is no such limit all three are links.
+        most =
+            (1..70_000).find(|n| std::fs::hard_link(staged, links.join(n.to_string())).is_err()).unwrap_or(0);
+        if most > 0 {
+            std::fs::remove_file(links.join("1")).expect("remove");
+        }
+    });
+    let files =
+        locations.iter().map(|location| std::fs::metadata(location.data.join("1.")).expect("message"));
+    let inodes: std::collections::BTreeSet<u64> = files.map(|file| file.ino()).collect();
+    assert_eq!(inodes.len(), if most > 0 { 3 } else { 1 });
+    let texts = locations.iter().map(|location| std::fs::read(location.data.join("1.")).expect("message"));
+    assert!(texts.into_iter().all(|text| text == common::message(1)));
 }

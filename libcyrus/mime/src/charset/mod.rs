@@ -14,6 +14,7 @@ mod transfer;
 
 pub use mimeheader::{encode_mimeheader, mimeheader_search_form, parse_mimeheader};
 pub use searchform::{SearchFlags, Space, fold_utf8};
+pub(crate) use transfer::decode_pieces;
 pub use transfer::{TransferEncoding, decode_transfer};
 
 use std::borrow::Cow;

@@ -74,6 +74,26 @@ fn transfer_encodings_are_undone_leniently() {
 }
 
 #[test]
+fn decoding_in_pieces_gives_the_same_octets() {
+    let line = "QUJD=QUI\r\n=41=\r\nx \t\r\n\r\r=4\r1 =C3=A4\n";
+    for text in [line.repeat(9000), "a".repeat(300_000), "a\r".repeat(150_000), "=".repeat(999)] {
+        for encoding in [TransferEncoding::None, TransferEncoding::QuotedPrintable, TransferEncoding::Base64]
+        {
+            let mut joined = Vec::new();
+            let mut longest = 0;
+            assert!(decode_pieces(text.as_bytes(), encoding, &mut |piece| {
+                joined.extend_from_slice(piece);
+                longest = longest.max(piece.len());
+            }));
+            let whole = decode_transfer(text.as_bytes(), encoding).unwrap_or_default();
+            assert!(joined == *whole, "{encoding:?}");
+            assert!(encoding == TransferEncoding::None || longest <= 70_000, "{longest}");
+        }
+    }
+    assert!(!decode_pieces(b"x", TransferEncoding::Unknown, &mut |_| {}));
+}
+
+#[test]
 fn search_form_levels_case_marks_and_blanks() {
     let flags = SearchFlags { skip_diacritics: true, ..SearchFlags::default() };
     let check = |text: &str, expected: &str| {

@@ -30,6 +30,38 @@ pub fn decode_transfer(bytes: &[u8], encoding: TransferEncoding) -> Option<Cow<'
     }
 }
 
+/// Undoes a transfer encoding and hands the octets to `take` piece by piece, so that memory does not grow with the
+/// text; false for [`TransferEncoding::Unknown`].
+pub(crate) fn decode_pieces(bytes: &[u8], encoding: TransferEncoding, take: &mut dyn FnMut(&[u8])) -> bool {
+    match encoding {
+        TransferEncoding::None => take(bytes),
+        TransferEncoding::QuotedPrintable => {
+            let mut out = Vec::with_capacity(bytes.len().min(PIECE_OCTETS + LINE_MAX));
+            quoted_printable_into(bytes, In::Body, &mut out, &mut |out| {
+                if out.len() >= PIECE_OCTETS {
+                    take(out);
+                    out.clear();
+                }
+            });
+            take(&out);
+        }
+        TransferEncoding::Base64 => base64_pieces(bytes, &STANDARD, take),
+        TransferEncoding::Base64Url => base64_pieces(bytes, &URL, take),
+        TransferEncoding::Unknown => return false,
+    }
+    true
+}
+
+fn base64_pieces(bytes: &[u8], alphabet: &[u8; 256], take: &mut dyn FnMut(&[u8])) {
+    let mut decoder = Base64::default();
+    let mut out = Vec::with_capacity(bytes.len().min(PIECE_OCTETS));
+    for piece in bytes.chunks(PIECE_OCTETS) {
+        decoder.take(piece, alphabet, &mut out);
+        take(&out);
+        out.clear();
+    }
+}
+
 /// Where quoted-printable stands: in a header `_` is a blank.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum In {
@@ -40,35 +72,55 @@ pub(super) enum In {
 /// All CR vanish, LF becomes CRLF, blanks before a line end vanish, a bad `=xx` stays as it is.
 pub(super) fn quoted_printable(bytes: &[u8], place: In) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
-    let mut line = Vec::new();
+    quoted_printable_into(bytes, place, &mut out, &mut |_| {});
+    out
+}
+
+/// Appends to `out`, and lets `drain` have it after each piece of a line.
+fn quoted_printable_into(bytes: &[u8], place: In, out: &mut Vec<u8>, drain: &mut dyn FnMut(&mut Vec<u8>)) {
+    let mut joined = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
         let end = memchr::memchr(b'\n', rest);
         let (raw, tail) = rest.split_at(end.unwrap_or(rest.len()));
         rest = tail.get(1..).unwrap_or_default();
-        let tidy = raw.strip_suffix(b"\r").unwrap_or(raw);
-        let text = if memchr::memchr(b'\r', tidy).is_some() {
-            line.clear();
-            line.extend(tidy.iter().filter(|&&c| c != b'\r'));
-            &line
-        } else {
-            tidy
-        };
-        let mut chunks = text.chunks(LINE_MAX).peekable();
+        let mut line = raw.strip_suffix(b"\r").unwrap_or(raw);
         let mut is_open = true;
-        while let Some(chunk) = chunks.next() {
-            let is_last = chunks.peek().is_none();
-            let is_soft = quoted_line(&mut out, chunk, place);
+        while !line.is_empty() {
+            let (chunk, after) = chunk(line, &mut joined);
+            let is_soft = quoted_line(out, chunk, place);
             // a full buffer was flushed before the line end was seen
-            if is_last && chunk.len() < LINE_MAX {
+            if after.is_empty() && chunk.len() < LINE_MAX {
                 is_open = !is_soft;
             }
+            line = after;
+            drain(out);
         }
         if end.is_some() && is_open {
             out.extend(b"\r\n");
         }
     }
-    out
+}
+
+/// The octets of a line that are decoded at once, without CR, and what follows them.
+fn chunk<'j, 'l: 'j>(line: &'l [u8], joined: &'j mut Vec<u8>) -> (&'j [u8], &'l [u8]) {
+    let (head, tail) = line.split_at(line.len().min(LINE_MAX));
+    if memchr::memchr(b'\r', head).is_none() {
+        let crs = tail.iter().take_while(|&&c| c == b'\r').count();
+        return (head, tail.get(crs..).unwrap_or_default());
+    }
+    joined.clear();
+    let mut used = 0;
+    for &octet in line {
+        if octet != b'\r' {
+            if joined.len() == LINE_MAX {
+                break;
+            }
+            joined.push(octet);
+        }
+        used += 1;
+    }
+    (joined, line.get(used..).unwrap_or_default())
 }
 
 /// Decodes a line without its end; true when it ends in a soft line break.
@@ -109,39 +161,53 @@ fn hex(c: u8) -> Option<u8> {
 /// Foreign characters are passed over; padding forgets what is pending, and decoding goes on after it.
 pub(super) fn base64(bytes: &[u8], alphabet: &[u8; 256]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() / 4 * 3 + 3);
-    let mut rest = bytes;
-    let (mut pending, mut count) = (0_u32, 0_u8);
-    while let Some((&c, tail)) = rest.split_first() {
-        if count == 0
-            && let Some((quad, after)) = rest.split_first_chunk::<4>()
-        {
-            let values = quad.map(|c| value(alphabet, c));
-            if values.iter().all(|&v| v < 64) {
-                let word = values.iter().fold(0_u32, |word, &v| word << 6 | u32::from(v));
-                let [_, a, b, c] = word.to_be_bytes();
-                out.extend([a, b, c]);
-                rest = after;
-                continue;
+    Base64::default().take(bytes, alphabet, &mut out);
+    out
+}
+
+/// What is pending between two pieces of base64.
+#[derive(Default)]
+struct Base64 {
+    pending: u32,
+    count: u8,
+}
+
+impl Base64 {
+    fn take(&mut self, bytes: &[u8], alphabet: &[u8; 256], out: &mut Vec<u8>) {
+        let mut rest = bytes;
+        let (mut pending, mut count) = (self.pending, self.count);
+        while let Some((&c, tail)) = rest.split_first() {
+            if count == 0
+                && let Some((quad, after)) = rest.split_first_chunk::<4>()
+            {
+                let values = quad.map(|c| value(alphabet, c));
+                if values.iter().all(|&v| v < 64) {
+                    let word = values.iter().fold(0_u32, |word, &v| word << 6 | u32::from(v));
+                    let [_, a, b, c] = word.to_be_bytes();
+                    out.extend([a, b, c]);
+                    rest = after;
+                    continue;
+                }
             }
-        }
-        rest = tail;
-        match value(alphabet, c) {
-            PAD => (pending, count) = (0, 0),
-            SKIP => {}
-            value => {
-                pending = (pending << 6 | u32::from(value)) & 0x3fff;
-                count = (count + 1) & 3;
-                // 6, 12, 18, 24 bits: each character but the first completes an octet
-                match count {
-                    2 => out.push((pending >> 4).to_be_bytes()[3]),
-                    3 => out.push((pending >> 2).to_be_bytes()[3]),
-                    0 => out.push(pending.to_be_bytes()[3]),
-                    _ => {}
+            rest = tail;
+            match value(alphabet, c) {
+                PAD => (pending, count) = (0, 0),
+                SKIP => {}
+                value => {
+                    pending = (pending << 6 | u32::from(value)) & 0x3fff;
+                    count = (count + 1) & 3;
+                    // 6, 12, 18, 24 bits: each character but the first completes an octet
+                    match count {
+                        2 => out.push((pending >> 4).to_be_bytes()[3]),
+                        3 => out.push((pending >> 2).to_be_bytes()[3]),
+                        0 => out.push(pending.to_be_bytes()[3]),
+                        _ => {}
+                    }
                 }
             }
         }
+        (self.pending, self.count) = (pending, count);
     }
-    out
 }
 
 /// A look into the table, which has an entry for every byte.
@@ -151,6 +217,8 @@ fn value(alphabet: &[u8; 256], c: u8) -> u8 {
 
 /// Longest piece of a line that is decoded at once.
 const LINE_MAX: usize = 999;
+/// Octets handed on at once by [`decode_pieces`], about.
+const PIECE_OCTETS: usize = 64 * 1024;
 const PAD: u8 = 64;
 const SKIP: u8 = 65;
 

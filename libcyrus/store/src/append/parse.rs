@@ -32,9 +32,18 @@ impl ParsedMessage {
     /// Parses a whole message. C: `message_parse_file()`
     #[must_use]
     pub fn parse(bytes: &[u8], settings: &Settings) -> Self {
-        let message = Message::parse(bytes, &settings.limits);
-        let facts = index_facts(&message, local_midnight);
-        let cache = cache_record(&message, &CacheOptions { rfc2047_utf8: settings.rfc2047_utf8 });
+        Self::of(&Message::parse(bytes, &settings.limits), settings)
+    }
+
+    /// Parses a message whose SHA-1 is known.
+    #[must_use]
+    pub fn parse_known(bytes: &[u8], settings: &Settings, guid: Guid) -> Self {
+        Self::of(&Message::parse_known(bytes, &settings.limits, guid), settings)
+    }
+
+    fn of(message: &Message, settings: &Settings) -> Self {
+        let facts = index_facts(message, local_midnight);
+        let cache = cache_record(message, &CacheOptions { rfc2047_utf8: settings.rfc2047_utf8 });
         Self {
             size: facts.size,
             header_size: facts.header_size,

@@ -88,8 +88,13 @@ impl Stage {
             return Err(Error::MessageTooLarge);
         }
         self.hasher.update(bytes);
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= BUFFER_OCTETS { self.flush() } else { Ok(()) }
+        for piece in bytes.chunks(BUFFER_OCTETS) {
+            self.buffer.extend_from_slice(piece);
+            if self.buffer.len() >= BUFFER_OCTETS {
+                self.flush()?;
+            }
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -115,8 +120,9 @@ impl Stage {
             return Err(Error::EmptyMessage);
         }
         let settings = self.file.store.settings();
-        let mut parsed = if self.written == 0 {
-            let parsed = ParsedMessage::parse(&self.buffer, settings);
+        let guid = std::mem::take(&mut self.hasher).finish();
+        let parsed = if self.written == 0 {
+            let parsed = ParsedMessage::parse_known(&self.buffer, settings, guid);
             self.flush()?;
             parsed
         } else {
@@ -125,9 +131,8 @@ impl Stage {
             }
             let path = &self.file.path;
             let message = Map::whole(&self.file.file).map_err(|e| Error::io("map stage", path, e))?;
-            ParsedMessage::parse(&message, self.file.store.settings())
+            ParsedMessage::parse_known(&message, self.file.store.settings(), guid)
         };
-        parsed.guid = self.hasher.finish();
         Ok(Staged { file: self.file, parsed, settled: Cell::new(None) })
     }
 }
