@@ -82,6 +82,7 @@ impl Program for Imapd {
         let options = options(args)?;
         let catalog = Arc::new(Catalog::new(Arc::clone(&config)));
         let store = libcyrus::open_store(&catalog);
+        libcyrus::store::append::sweep(&store);
         if options.tls_at_once && !tls::is_enabled(&config) {
             let text = "imaps: required OpenSSL options not present";
             log::write(Priority::Err, format_args!("{text}"));

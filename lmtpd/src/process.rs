@@ -176,6 +176,7 @@ impl Program for Lmtpd {
             .map_err(|_| Fatal::new("Invalid namespace prefix in configuration file", EX_CONFIG))?;
         let catalog = Arc::new(Catalog::new(Arc::clone(&config)));
         let store = libcyrus::open_store(&catalog);
+        libcyrus::store::append::sweep(&store);
         let policy = std::rc::Rc::new(ProxyPolicy { config: Arc::clone(&config) });
         let settings = Settings::new(&config);
         Ok(Self {

@@ -9,6 +9,7 @@ use libcyrus::base::exit::EX_MINUS_ONE;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::base::start::{self, Need};
 use libcyrus::db::{self, Db, Kind, OpenFlags};
+use libcyrus::store::append;
 use libcyrus::util::ids::UnixTime;
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -93,6 +94,7 @@ pub fn run(call: &Call) -> i32 {
         if let Err(error) = context.catalog.recover_list(&context.store) {
             log::write(Priority::Err, format_args!("DBERROR: recovering mailboxes.db: {error}"));
         }
+        append::sweep(&context.store);
     }
     log::write(Priority::Notice, format_args!("done {message}"));
     code

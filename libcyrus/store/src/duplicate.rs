@@ -20,7 +20,8 @@ pub struct DeliveryKey<'a> {
 }
 
 impl DeliveryKey<'_> {
-    fn bytes(&self) -> Vec<u8> {
+    /// The key in deliver.db.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         [self.id, b"\0", self.to, b"\0", self.date, b"\0"].concat()
     }
 }

@@ -1,6 +1,9 @@
 //! Work in a short-lived child, whose memory is gone with it; what this process used.
 
 use crate::spawn::{Fork, fork};
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -45,6 +48,14 @@ pub fn in_child(work: impl FnOnce() -> Vec<u8>) -> io::Result<Vec<u8>> {
             }
         }
     }
+}
+
+/// Whether there is a process with this number, whosever it is.
+#[must_use]
+pub fn is_alive(pid: u32) -> bool {
+    // 0 and -1 are not processes.
+    let pid = i32::try_from(pid).ok().filter(|&pid| pid > 0);
+    pid.is_some_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
 }
 
 /// CPU time that this process has used: for itself, and in the kernel.

@@ -8,12 +8,13 @@
 //!
 //! DIAGNOSTICS: `dupelim: eliminated duplicate message to ... (delivery)`.
 
+use super::intent::{Intent, PendingMark, find_mark};
 use super::stage::Staged;
 use super::txn::{AppendParams, AppendTxn, QuotaCheck, Sharing};
 use crate::catalog::Catalog;
 use crate::context::Store;
 use crate::duplicate::{DeliveryKey, DeliveryMark};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::EventKind;
 use crate::lock::{Mode, Wait};
 use crate::mailbox::{Changed, Cleanup, Location, Mailbox, MailboxOptions};
@@ -66,6 +67,17 @@ pub struct MessageKey {
     pub date: Vec<u8>,
 }
 
+impl MessageKey {
+    /// The key of its delivery to a mailbox.
+    fn to<'a>(&'a self, uniqueid: &'a [u8]) -> DeliveryKey<'a> {
+        DeliveryKey { id: &self.id, to: uniqueid, date: &self.date }
+    }
+}
+
+fn tell_unmarked(error: &Error) {
+    log::error!(target: "syslog", "DBERROR: updating duplicate database: {error}");
+}
+
 /// How a batch is delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchOptions {
@@ -88,13 +100,22 @@ pub struct DeliveryBatch {
     options: BatchOptions,
     now: UnixTime,
     marks: Vec<DeliveryMark>,
+    /// What stands for the marks until they are written.
+    pending: Vec<PendingMark>,
 }
 
 impl DeliveryBatch {
     /// Begins with a staged message.
     #[must_use]
     pub fn new(store: &Arc<Store>, staged: Staged, options: BatchOptions) -> Self {
-        Self { store: Arc::clone(store), staged, options, now: UnixTime::now(), marks: Vec::new() }
+        Self {
+            store: Arc::clone(store),
+            staged,
+            options,
+            now: UnixTime::now(),
+            marks: Vec::new(),
+            pending: Vec::new(),
+        }
     }
 
     /// The message.
@@ -117,8 +138,11 @@ impl DeliveryBatch {
         let mut txn = AppendTxn::begin(index, &target.userid, target.quota)?;
         txn.tell_as(EventKind::MessageNew);
         let key = self.options.duplicates.clone().filter(|_| !wants_duplicates);
+        let mark = self.options.duplicates.clone().filter(|key| !key.id.is_empty());
+        let mark = mark.as_ref().map(|key| key.to(&target.location.uniqueid));
+        txn.intend(mark.as_ref().map(|key| (&self.staged.parsed().guid, key)))?;
         if let (Some(key), Some(catalog)) = (&key, store.catalog()) {
-            if self.is_known(catalog, key, &target.location.uniqueid)? {
+            if self.is_known(catalog, key, &target.location)? {
                 self.tell_duplicate(key, &target.location.uniqueid);
                 txn.abort();
                 return Ok(Outcome::Duplicate);
@@ -130,7 +154,7 @@ impl DeliveryBatch {
         }
         let sharing = if self.options.copies { Sharing::Copy } else { Sharing::Link };
         let uid = txn.add_shared(&self.staged, &params, sharing)?;
-        let (appended, _index) = txn.commit_locked()?;
+        let (appended, mut txn) = txn.commit_locked()?;
         if let Some(key) = &self.options.duplicates {
             self.marks.push(DeliveryMark {
                 id: key.id.clone(),
@@ -139,11 +163,12 @@ impl DeliveryBatch {
                 at: UnixTime::now(),
                 uid,
             });
-            if self.options.expected <= 1 {
-                self.write_marks();
+            if self.options.expected <= 1 && self.write_marks() {
+                drop(txn.take_intent());
             }
+            self.pending.extend(txn.take_intent().and_then(Intent::into_mark));
         }
-        drop(_index);
+        drop(txn);
         let cleanup = mailbox.close()?;
         Ok(Outcome::Delivered(Box::new(Delivered {
             uidvalidity: appended.uidvalidity,
@@ -159,20 +184,36 @@ impl DeliveryBatch {
         self.write_marks();
     }
 
-    fn is_known(&self, catalog: &Catalog, key: &MessageKey, uniqueid: &[u8]) -> Result<bool> {
-        if self.marks.iter().any(|mark| mark.to == uniqueid) {
+    fn is_known(&self, catalog: &Catalog, key: &MessageKey, location: &Location) -> Result<bool> {
+        if self.marks.iter().any(|mark| mark.to == location.uniqueid) {
             return Ok(true);
         }
-        let key = DeliveryKey { id: &key.id, to: uniqueid, date: &key.date };
-        Ok(catalog.check_duplicate(&key)?.is_some())
+        let key = key.to(&location.uniqueid);
+        if catalog.check_duplicate(&key)?.is_some() {
+            return Ok(true);
+        }
+        let Some(mark) = find_mark(location, &key) else { return Ok(false) };
+        // Its process may have died before it wrote this; if not, it is written twice.
+        match catalog.mark_duplicate(&key, self.now, Uid(0)) {
+            Ok(()) => mark.written(),
+            Err(error) => tell_unmarked(&error),
+        }
+        Ok(true)
     }
 
-    fn write_marks(&mut self) {
+    /// True when deliver.db has all marks. Those it could not take stay in `stage.` and are found there.
+    fn write_marks(&mut self) -> bool {
         let marks = std::mem::take(&mut self.marks);
-        let Some(catalog) = self.store.catalog().filter(|_| !marks.is_empty()) else { return };
-        if let Err(error) = catalog.mark_duplicates(&marks) {
-            log::error!(target: "syslog", "DBERROR: updating duplicate database: {error}");
+        let pending = std::mem::take(&mut self.pending);
+        let Some(catalog) = self.store.catalog().filter(|_| !marks.is_empty()) else { return true };
+        match catalog.mark_duplicates(&marks) {
+            Ok(()) => pending.into_iter().for_each(PendingMark::written),
+            Err(error) => {
+                tell_unmarked(&error);
+                return false;
+            }
         }
+        true
     }
 
     /// C: `duplicate_log()`

@@ -5,11 +5,13 @@
 //! write, why what was acknowledged survives a power cut.
 
 mod delivery;
+mod intent;
 mod parse;
 mod stage;
 mod txn;
 
 pub use delivery::{BatchOptions, Delivered, DeliveryBatch, MessageKey, Outcome, Target};
+pub use intent::sweep;
 pub use parse::ParsedMessage;
 pub use stage::{Stage, Staged};
 pub use txn::{AppendParams, AppendTxn, Appended, CopyFlags, QuotaCheck, Sharing};

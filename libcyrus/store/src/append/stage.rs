@@ -3,6 +3,7 @@
 //! Written with no lock held, however slow the peer. It is never synced by itself: the message
 //! becomes durable through its link in the mailbox (docs/durability.md).
 
+use super::intent::STAGE;
 use super::parse::ParsedMessage;
 use crate::context::Store;
 use crate::error::{Error, Result};
@@ -66,7 +67,7 @@ impl Stage {
     /// # Errors
     /// `Io`.
     pub fn create(store: &Arc<Store>, partition_root: &Path) -> Result<Self> {
-        let directory = partition_root.join("stage.");
+        let directory = partition_root.join(STAGE);
         let name = format!("{}-{}-{}", std::process::id(), UnixTime::now(), store.next_stage());
         let path = directory.join(name);
         let disk = store.disk();

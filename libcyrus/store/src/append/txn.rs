@@ -1,7 +1,9 @@
 //! Appending one or more messages to one mailbox.
 
+use super::intent::Intent;
 use super::stage::Staged;
 use crate::conversations::kind_of;
+use crate::duplicate::DeliveryKey;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKind};
 use crate::lock::Mode;
@@ -10,6 +12,7 @@ use crate::mailbox::{
     Changed, FlagLimit, IndexGuard, InternalFlags, Mailbox, NewAnnotation, QuotaUse, Record, SystemFlags,
     Touch, UserFlags, spool,
 };
+use cyrus_util::guid::Guid;
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UidValidity, UnixTime};
 use std::fs::File;
 use std::path::PathBuf;
@@ -88,6 +91,8 @@ pub struct AppendTxn<'m> {
     flag_names: Vec<Vec<Vec<u8>>>,
     /// The one event of a copy.
     copied: Option<Event>,
+    /// What is found of this append if the process dies in it.
+    intent: Option<Intent>,
 }
 
 impl<'m> AppendTxn<'m> {
@@ -116,6 +121,7 @@ impl<'m> AppendTxn<'m> {
             told_as: None,
             flag_names: Vec::new(),
             copied: None,
+            intent: None,
         })
     }
 
@@ -126,6 +132,23 @@ impl<'m> AppendTxn<'m> {
             EventKind::MessageCopy | EventKind::MessageMove => self.copied = self.index.event(kind),
             _ => self.told_as = self.index.event(kind).map(|_| kind),
         }
+    }
+
+    /// Notes that messages are coming, before the first does and before anybody asks for a duplicate: what a dead process
+    /// left in this mailbox is put right. With `delivery`, the copy of a delivery that can be told from others.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn intend(&mut self, delivery: Option<(&Guid, &DeliveryKey<'_>)>) -> Result<()> {
+        if self.intent.is_none() && self.uids.is_empty() {
+            self.intent = Intent::make(&self.index, delivery)?;
+        }
+        Ok(())
+    }
+
+    /// The intent, to be kept until the delivery is marked; while the mailbox is locked.
+    pub(super) fn take_intent(&mut self) -> Option<Intent> {
+        self.intent.take()
     }
 
     /// The index under the same lock, for annotations and the like.
@@ -146,6 +169,7 @@ impl<'m> AppendTxn<'m> {
     /// # Errors
     /// As [`AppendTxn::add`].
     pub fn add_shared(&mut self, staged: &Staged, params: &AppendParams, sharing: Sharing) -> Result<Uid> {
+        self.intend(None)?;
         let parsed = staged.parsed();
         let mut record = Record {
             uid: self.next_uid()?,
@@ -220,6 +244,7 @@ impl<'m> AppendTxn<'m> {
     /// # Errors
     /// `Io`.
     pub fn copy(&mut self, from: &mut Mailbox, record: &Record, flags: CopyFlags) -> Result<Uid> {
+        self.intend(None)?;
         let cache = from.cache_bytes(record)?.into_owned();
         let source = spool::record_file(from.location(), record);
         let same_owner = from.location().owner == self.index.mailbox().location().owner;
@@ -421,6 +446,8 @@ impl Drop for AppendTxn<'_> {
                 let _ = store.disk().unlink(file);
             }
         }
+        // While the index is still locked.
+        drop(self.intent.take());
     }
 }
 
