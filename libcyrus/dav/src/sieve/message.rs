@@ -1,5 +1,6 @@
 //! A script as a message: what is written into `#sieve`, and what a message there says of a script.
 
+use cyrus_mime::charset::encode_mimeheader;
 use cyrus_mime::{Limits, Message};
 use cyrus_util::datetime::print_rfc5322;
 use cyrus_util::guid::Guid;
@@ -8,11 +9,8 @@ use cyrus_util::ids::UnixTime;
 /// What stands behind the id in the file name.
 const EXTENSION: &[u8] = b".sieve";
 
-/// Encoded words are folded before this column.
-const LINE_OCTETS: usize = 72;
-
-/// Header lines are folded behind this column where a blank allows it.
-const FOLD_OCTETS: usize = 78;
+/// A plain name that is shorter is written as it is.
+const PLAIN_OCTETS: usize = 72;
 
 /// What a new message is made of.
 pub(super) struct Draft<'a> {
@@ -39,8 +37,8 @@ impl Draft<'_> {
             out.extend_from_slice(b"\r\n");
         };
         let server = self.servername.as_bytes();
-        line(&[b"From: ", &encoded(&from)]);
-        line(&[b"Subject: ", &encoded(self.name)]);
+        line(&[b"From: ", &encode_mimeheader(&from)]);
+        line(&[b"Subject: ", &encode_mimeheader(self.name)]);
         line(&[b"Date: ", print_rfc5322(self.now.0, offset_s.into()).as_bytes()]);
         line(&[b"Message-ID: <", Guid::of(self.text).to_string().as_bytes(), b"@", server, b">"]);
         line(&[b"Content-Type: application/sieve; charset=utf-8"]);
@@ -88,108 +86,12 @@ impl Facts {
 /// The name under which a script of this name is kept: what its Subject is when read again. A name
 /// with other than printable ASCII becomes encoded words, and they are what C calls it.
 pub(super) fn kept_name(name: &[u8]) -> Option<Vec<u8>> {
-    let is_plain = name.iter().all(|byte| (b'!'..=b'~').contains(byte)) && name.len() < LINE_OCTETS;
+    let is_plain = name.iter().all(|byte| (b'!'..=b'~').contains(byte)) && name.len() < PLAIN_OCTETS;
     if is_plain {
         return Some(name.to_vec());
     }
-    let message = [b"Subject: ", encoded(name).as_slice(), b"\r\n\r\n"].concat();
+    let message = [b"Subject: ", encode_mimeheader(name).as_slice(), b"\r\n\r\n"].concat();
     Message::parse(&message, &Limits::default()).root().envelope.subject.clone()
-}
-
-fn is_safe(byte: u8) -> bool {
-    (b'!'..=b'~').contains(&byte) && byte != b'='
-}
-
-/// A field's value in the form of RFC 2047 where that is needed. C: `charset_encode_mimeheader()`
-fn encoded(text: &[u8]) -> Vec<u8> {
-    let has_address = text.contains(&b'<') && text.contains(&b'>') && text.is_ascii();
-    if has_address && !text.iter().any(u8::is_ascii_control) {
-        return text.to_vec();
-    }
-    let (mut last_space, mut is_long, mut is_unbreakable) = (0, false, false);
-    for (at, &byte) in text.iter().enumerate() {
-        if !is_safe(byte) && !matches!(byte, b'=' | b' ' | b'\t') {
-            return words(text);
-        }
-        if matches!(byte, b' ' | b'\t') {
-            last_space = at;
-        }
-        if at > 74 {
-            is_long = true;
-            is_unbreakable |= at.saturating_sub(last_space) > 74;
-        }
-    }
-    if is_unbreakable {
-        words(text)
-    } else if is_long {
-        folded(text)
-    } else {
-        text.to_vec()
-    }
-}
-
-/// Encoded words of UTF-8.
-fn words(text: &[u8]) -> Vec<u8> {
-    const START: &[u8] = b"=?UTF-8?Q?";
-    const NEXT: &[u8] = b"?=\r\n =?UTF-8?Q?";
-    let mut out = START.to_vec();
-    let mut column = START.len();
-    let mut rest = text;
-    while let Some((&byte, tail)) = rest.split_first() {
-        // A character of several octets stays in one word.
-        let needed = match byte {
-            0xc0..=0xdf => 3,
-            0xe0..=0xef => 6,
-            0xf0..=0xf7 => 9,
-            _ => 0,
-        };
-        if column.saturating_add(needed) >= LINE_OCTETS {
-            out.extend_from_slice(NEXT);
-            column = START.len().saturating_add(1);
-        }
-        rest = tail;
-        if byte == b' ' {
-            out.push(b'_');
-            column = column.saturating_add(1);
-        } else if is_safe(byte) && !matches!(byte, b'?' | b'_') {
-            out.push(byte);
-            column = column.saturating_add(1);
-        } else if let (b'\r', Some(after)) = (byte, tail.strip_prefix(b"\n")) {
-            rest = after;
-            if let Some((&first, behind)) = after.split_first() {
-                if matches!(first, b' ' | b'\t') {
-                    rest = behind;
-                }
-                out.extend_from_slice(NEXT);
-                column = START.len().saturating_add(2);
-            }
-        } else {
-            out.extend_from_slice(format!("={byte:02X}").as_bytes());
-            column = column.saturating_add(3);
-        }
-    }
-    out.extend_from_slice(b"?=");
-    out
-}
-
-/// Lines of at most 78 octets where blanks allow it.
-fn folded(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len() + 8);
-    let (mut from, mut at, mut last_blank) = (0_usize, 0_usize, 0_usize);
-    while text.len().saturating_sub(from) > FOLD_OCTETS && at < text.len() {
-        let ahead = text.get(at..).unwrap_or_default();
-        let step = ahead.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(ahead.len());
-        at = at.saturating_add(step);
-        if last_blank != 0 && at.saturating_sub(from) > FOLD_OCTETS {
-            out.extend_from_slice(text.get(from..last_blank).unwrap_or_default());
-            out.extend_from_slice(b"\r\n");
-            from = last_blank;
-        }
-        last_blank = at;
-        at = at.saturating_add(1);
-    }
-    out.extend_from_slice(text.get(from..).unwrap_or_default());
-    out
 }
 
 #[cfg(test)]
@@ -240,16 +142,5 @@ mod tests {
         check(b"tab\tx", "tab\tx");
         let (first, second) = ("x".repeat(62), "x".repeat(38));
         check(&[b'x'; 100], &format!("=?UTF-8?Q?{first}?= =?UTF-8?Q?{second}?="));
-    }
-
-    #[test]
-    fn any_name_is_encoded_without_a_bare_line_end() {
-        let mut random = fastrand::Rng::with_seed(5);
-        for _ in 0..5000 {
-            let name: Vec<u8> = (0..random.usize(0..120)).map(|_| random.u8(..)).collect();
-            let field = encoded(&name);
-            let text = String::from_utf8_lossy(&field).replace("\r\n ", "").replace("\r\n\t", "");
-            assert!(!text.contains(['\r', '\n']), "{name:?}");
-        }
     }
 }

@@ -6,13 +6,15 @@
 //! their ASCII is decoded.
 
 mod decode;
+mod encode;
 mod html;
 mod mimeheader;
 mod searchform;
 mod tables;
 mod transfer;
 
-pub use mimeheader::{encode_mimeheader, mimeheader_search_form, parse_mimeheader};
+pub use encode::encode_mimeheader;
+pub use mimeheader::{mimeheader_search_form, parse_mimeheader};
 pub use searchform::{SearchFlags, Space, fold_utf8};
 pub(crate) use transfer::decode_pieces;
 pub use transfer::{TransferEncoding, decode_transfer};
