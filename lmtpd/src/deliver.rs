@@ -236,6 +236,9 @@ impl Delivery<'_> {
     fn target(&self, posting: &Posting<'_>) -> Result<(append::Target, UserLock), Refusal> {
         let lmtpd = self.lmtpd;
         let catalog = &lmtpd.catalog;
+        if lmtpd.settings.no_mail.refuse_mail(posting.name, catalog.rules()) {
+            return Err(Error::NotSupported.into());
+        }
         let owner = posting.name.owner(catalog.rules());
         let lock = lmtpd.store.lock_owner(owner.as_deref(), Mode::Exclusive)?;
         let entry = catalog.lookup(posting.name)?;

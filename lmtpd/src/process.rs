@@ -14,6 +14,7 @@ use libcyrus::net::{sasl, tls};
 use libcyrus::service::msgfile::MsgFiles;
 use libcyrus::service::session::SessionIds;
 use libcyrus::service::{Connection, End, Program};
+use libcyrus::store::mboxlist::NonImapFolders;
 use libcyrus::store::{Catalog, Store};
 use libcyrus::util::mboxname::Namespace;
 use libcyrus::util::mboxname::namespace::Viewer;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub matches_fuzzily: bool,
     /// `lmtp_over_quota_perm_failure`
     pub over_quota_is_permanent: bool,
+    /// Folders that take no mail.
+    pub no_mail: NonImapFolders,
     /// `lmtp_strict_quota`
     pub strict_quota: bool,
     /// `lmtp_strict_rfc2821`
@@ -90,6 +93,7 @@ impl Settings {
                 .collect(),
             matches_fuzzily: config.switch(Opt::LmtpFuzzyMailboxMatch),
             over_quota_is_permanent: config.switch(Opt::LmtpOverQuotaPermFailure),
+            no_mail: NonImapFolders::new(config),
             strict_quota: config.switch(Opt::LmtpStrictQuota),
             strict_rfc2821: config.switch(Opt::LmtpStrictRfc2821),
             notifier: config.string(Opt::Mailnotifier).map(str::to_owned),

@@ -7,6 +7,7 @@
 //! DIAGNOSTICS: `Illegal script name '..' for user '..'`, `sieve log: ...`.
 
 use crate::deliver::Delivery;
+use crate::process::Lmtpd;
 use crate::recipient::{Recipient, fuzzy_match};
 use libcyrus::base::VERSION;
 use libcyrus::base::config::Opt;
@@ -78,9 +79,14 @@ pub(crate) struct Asker<'d> {
     pub userid: Option<Vec<u8>>,
 }
 
-/// The name a script gives a mailbox, inside. C: mboxname_from_externalUTF8()
+/// The name a script gives a mailbox, inside; one like `\Trash` is the mailbox of that special use, the empty name
+/// if there is none. C: mboxname_from_externalUTF8()
 pub(crate) fn internal_name(delivery: &Delivery<'_>, name: &[u8], userid: Option<&[u8]>) -> MboxName {
     let lmtpd = delivery.lmtpd;
+    if name.starts_with(b"\\") {
+        let found = lmtpd.catalog.find_special_use(name, userid.unwrap_or_default());
+        return found.ok().flatten().unwrap_or_else(|| MboxName::new(Vec::new()));
+    }
     if lmtpd.config.switch(Opt::SieveUtf8fileinto) {
         return lmtpd.namespace.to_internal(&mutf7::from_utf8(name), userid);
     }
@@ -88,9 +94,11 @@ pub(crate) fn internal_name(delivery: &Delivery<'_>, name: &[u8], userid: Option
 }
 
 /// A mailbox that mail may go to, by its id.
-pub(crate) fn by_id(catalog: &Catalog, id: &[u8]) -> Option<MbEntry> {
+pub(crate) fn by_id(lmtpd: &Lmtpd, id: &[u8]) -> Option<MbEntry> {
+    let catalog = &lmtpd.catalog;
     let entry = catalog.lookup_by_uniqueid(id).ok().filter(|entry| !entry.mbtype.is_deleted())?;
-    matches!(entry.mbtype.kind, MbKind::Email | MbKind::Netnews).then_some(entry)
+    let is_mail = matches!(entry.mbtype.kind, MbKind::Email | MbKind::Netnews);
+    (is_mail && !lmtpd.settings.no_mail.refuse_mail(&entry.name, catalog.rules())).then_some(entry)
 }
 
 /// Where `keep` goes. C: sieve_keep()
@@ -140,7 +148,7 @@ impl Host for Asker<'_> {
     }
 
     fn mailboxid_exists(&mut self, id: &[u8]) -> bool {
-        by_id(self.catalog(), id).is_some()
+        by_id(self.delivery.lmtpd, id).is_some()
     }
 
     fn special_uses_exist(&mut self, mailbox: Option<&[u8]>, uses: &[Vec<u8>]) -> bool {
@@ -260,7 +268,7 @@ impl Host for Asker<'_> {
         mailboxid: Option<&[u8]>,
     ) -> Option<Vec<u8>> {
         let catalog = self.catalog();
-        if let Some(entry) = mailboxid.and_then(|id| by_id(catalog, id)) {
+        if let Some(entry) = mailboxid.and_then(|id| by_id(self.delivery.lmtpd, id)) {
             return Some(entry.name.into_bytes());
         }
         let by_use = special_use.map(|special_use| catalog.find_special_use(special_use, self.user()));

@@ -288,7 +288,8 @@ impl Doer<'_, '_> {
         let catalog = &self.delivery.lmtpd.catalog;
         let by_special_use =
             || catalog.find_special_use(folder.special_use.as_deref()?, self.user()).ok().flatten();
-        let found = folder.mailboxid.as_deref().and_then(|id| by_id(catalog, id)).map(|entry| entry.name);
+        let found =
+            folder.mailboxid.as_deref().and_then(|id| by_id(self.delivery.lmtpd, id)).map(|entry| entry.name);
         let name = found.or_else(by_special_use);
         let done = match name {
             Some(name) => self.append_copy(&name, folder, text),

@@ -10,7 +10,7 @@ use crate::response::list::{Attributes, put_line};
 use crate::session::{Flow, Session, User};
 use libcyrus::auth::ServerOp;
 use libcyrus::base::config::{Config, Opt};
-use libcyrus::store::mboxlist::{Find, Found, MbEntry, MbKind, Step};
+use libcyrus::store::mboxlist::{Find, Found, MbEntry, MbKind, NonImapFolders, Step};
 use libcyrus::store::{Catalog, Result};
 use libcyrus::util::mboxname::{Category, MboxName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,25 +131,6 @@ fn list_data(
     Writer { session, user, request, form }.write(responses, out, calls)
 }
 
-/// Folders that are no mailboxes to an IMAP client.
-struct NonImapFolders(Vec<Vec<u8>>);
-
-impl NonImapFolders {
-    fn new(config: &Config) -> Self {
-        let options = [
-            Opt::Calendarprefix,
-            Opt::Addressbookprefix,
-            Opt::Davdriveprefix,
-            Opt::Davnotificationsprefix,
-            Opt::Jmapsubmissionfolder,
-            Opt::Jmappushsubscriptionfolder,
-            Opt::Jmapuploadfolder,
-            Opt::SieveFolder,
-        ];
-        Self(options.iter().filter_map(|opt| config.bytes(*opt)).map(<[u8]>::to_vec).collect())
-    }
-}
-
 /// What is passed over before it can be taken for somebody's parent.
 struct Skips<'a> {
     request: &'a ListRequest,
@@ -183,7 +164,7 @@ impl Skips<'_> {
             Some(entry) => entry.name.parts(rules),
             None => self.user.namespace.parts_of(ext, Some(self.user.auth.userid())),
         };
-        parts.boxes.first().is_some_and(|top| self.folders.0.contains(top))
+        self.folders.hold(&parts)
     }
 }
 

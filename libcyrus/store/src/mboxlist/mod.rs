@@ -6,6 +6,7 @@
 //! | [`entry`] | an entry as value and bytes |
 //! | `dump` | entries as `ctl_mboxlist -d` prints them |
 //! | [`find`] | LIST and LSUB: names in a client's view |
+//! | `nonimap` | folders that are not mail |
 //! | `reader` | many look-ups under one lock |
 //! | [`change`] | both records of a mailbox and the reverse ACLs in one transaction |
 //! | `create`, `delete`, `rename`, `setacl` | the operations, with who may do them |
@@ -19,6 +20,7 @@ mod delete;
 mod dump;
 pub mod entry;
 pub mod find;
+mod nonimap;
 mod reader;
 mod rename;
 mod setacl;
@@ -29,6 +31,7 @@ pub use delete::DeleteHow;
 pub use dump::dump_line;
 pub use entry::{FormerName, MbEntry, MbKind, MbType};
 pub use find::{Find, Found, Step};
+pub use nonimap::NonImapFolders;
 pub use reader::ListReader;
 pub use rename::RenameHow;
 
