@@ -162,6 +162,8 @@ pub enum Command {
         then: Target,
         otherwise: Target,
     },
+    /// One with an argument that no version knows: it fails when it is reached.
+    Impossible,
     Include {
         name: Vec<u8>,
         location: Location,
@@ -272,6 +274,8 @@ pub enum Condition {
         keys: Vec<Vec<u8>>,
     },
     Ihave(Vec<Vec<u8>>),
+    /// One with an argument that no version knows: it fails when it is reached.
+    Impossible,
     Jmapquery(Vec<u8>),
     Mailboxexists(Vec<Vec<u8>>),
     Mailboxidexists(Vec<Vec<u8>>),
@@ -349,8 +353,16 @@ impl Checker {
         }
     }
 
-    /// `end` is where the next command begins.
+    /// `end` is where the next command begins. Arguments that cannot be are no reason to refuse the script: the
+    /// compiler leaves such where `ihave` is false.
     fn command(&self, raw: RawCommand, end: usize) -> Result<Command> {
+        match self.known_command(raw, end) {
+            Err(Malformed::Argument { .. }) => Ok(Command::Impossible),
+            known => known,
+        }
+    }
+
+    fn known_command(&self, raw: RawCommand, end: usize) -> Result<Command> {
         let at = raw.at;
         let mut args = Args { args: raw.args.into_iter(), at };
         let args = &mut args;
@@ -458,7 +470,7 @@ impl Checker {
         }
         let then = self.target(at, stated.saturating_add(2))?;
         let otherwise = self.target(at, stated)?;
-        Ok(Command::If { test: condition(*test)?, then, otherwise })
+        Ok(Command::If { test: condition(*test), then, otherwise })
     }
 
     fn vacation(&self, op: Op, args: &mut Args) -> Result<VacationCommand> {
@@ -536,7 +548,11 @@ fn snooze(op: Op, args: &mut Args) -> Result<SnoozeCommand> {
     Ok(SnoozeCommand { mailbox, mailboxid, special_use, create, add, remove, weekdays, tzid, times })
 }
 
-fn condition(raw: RawTest) -> Result<Condition> {
+fn condition(raw: RawTest) -> Condition {
+    known_condition(raw).unwrap_or(Condition::Impossible)
+}
+
+fn known_condition(raw: RawTest) -> Result<Condition> {
     let at = raw.at;
     let early_index = raw.early_index;
     let mut args = Args { args: raw.args.into_iter(), at };
@@ -546,7 +562,7 @@ fn condition(raw: RawTest) -> Result<Condition> {
         Test::False => Condition::True(false),
         Test::True => Condition::True(true),
         Test::Not => match args.args.next() {
-            Some(Value::Test(test)) => Condition::Not(Box::new(condition(*test)?)),
+            Some(Value::Test(test)) => Condition::Not(Box::new(condition(*test))),
             _ => return Err(Malformed::Argument { at }),
         },
         Test::Exists => Condition::Exists(args.strings()?),
@@ -725,7 +741,7 @@ impl Args {
 
     fn conditions(&mut self) -> Result<Vec<Condition>> {
         match self.args.next() {
-            Some(Value::Tests(tests)) => tests.into_iter().map(condition).collect(),
+            Some(Value::Tests(tests)) => Ok(tests.into_iter().map(condition).collect()),
             _ => self.wrong(),
         }
     }

@@ -83,6 +83,7 @@ impl Run<'_> {
             Condition::Header { index, comparison, headers, keys } => {
                 self.header(*index, *comparison, headers, keys)
             }
+            Condition::Impossible => Err(RunError::UNTOLD),
             Condition::Ihave(names) => Ok(names.iter().all(|name| {
                 Capability::by_name(name).is_some_and(|capability| self.input.active.has(capability))
             })),

@@ -167,7 +167,7 @@ impl Run<'_> {
             Command::Error(_) => return Err(RunError::UNTOLD),
             Command::Fileinto { folder, copy } => self.fileinto(folder, *copy)?,
             Command::Flags { change, variable, flags } => self.change_flags(*change, variable, flags)?,
-            Command::Imip { .. } => return Err(RunError::UNTOLD),
+            Command::Imip { .. } | Command::Impossible => return Err(RunError::UNTOLD),
             Command::Keep { flags } => {
                 let flags = self.flag_list(flags)?;
                 self.keep(flags)?;
@@ -449,7 +449,7 @@ impl Run<'_> {
         let word = priority_word(priority);
         let mut notices = std::mem::take(&mut self.notices);
         for notice in notices.iter_mut().filter(|notice| notice.is_active) {
-            if !notice.priority.eq_ignore_ascii_case(word) {
+            if priority != Priority::Any && !notice.priority.eq_ignore_ascii_case(word) {
                 continue;
             }
             notice.is_active = match (comparison, &notice.id) {

@@ -1,0 +1,34 @@
+//! Scripts from their text to what they do, without a server.
+
+mod memory;
+
+use cyrus_sieve::{CompileSettings, Program, compile};
+
+const MESSAGE: &[u8] = b"From: ed@example.org\r\nTo: ann@mail.example\r\nSubject: hello\r\n\r\ntext\r\n";
+
+fn check(script: &str, expected: &[&str]) {
+    let bytecode = compile(script.as_bytes(), &CompileSettings::everything()).expect(script);
+    let program = Program::load(&bytecode.0).expect(script);
+    assert_eq!(memory::filter(program, &bytecode.0, MESSAGE), expected, "{script}");
+}
+
+/// Found by fuzzing: the compiler lets everything pass where `ihave` is false, and the verifier then refused the
+/// whole script for an argument that nobody would ever look at.
+#[test]
+fn what_is_wrong_under_a_false_ihave_does_not_matter() {
+    let wrong = r#"if ihave "foo" { if date "a" "century" "b" { discard; } }"#;
+    check(&format!(r#"require "ihave"; {wrong}"#), &["keep user.ann"]);
+    check(&format!(r#"require ["ihave", "fileinto"]; {wrong} else {{ fileinto "x"; }}"#), &["fileinto x"]);
+}
+
+#[test]
+fn what_is_wrong_and_reached_is_an_error() {
+    let script = br#"require "date"; if date "date" "year" "2022" { discard; }"#;
+    let mut bytecode = compile(script, &CompileSettings::everything()).expect("script").0;
+    // The comparator i;ascii-casemap, then the date part.
+    let year = [0, 0, 0, 29, 0, 0, 0, 64];
+    let at = bytecode.windows(8).position(|words| words == year).expect("date part");
+    bytecode[at + 7] = 99;
+    let program = Program::load(&bytecode).expect("bytecode");
+    assert_eq!(memory::filter(program, &bytecode, MESSAGE), ["error Run error"]);
+}
