@@ -14,10 +14,7 @@ pub fn check(name: &str, server: Server, actual: &str) {
         std::fs::write(path(name), actual).expect("write the record");
     }
     let expected = recorded(name);
-    if let Some(dir) = std::env::var_os("CYRUS_TRANSCRIPTS") {
-        let file = std::path::Path::new(&dir).join(format!("{}.{server:?}.actual", name.replace('/', "-")));
-        std::fs::write(file, actual).expect("CYRUS_TRANSCRIPTS");
-    }
+    leave(name, server, actual);
     if let Some(report) = difference(&expected, actual) {
         panic!("{name} on {server:?}: {report}");
     }
@@ -29,6 +26,7 @@ pub fn check(name: &str, server: Server, actual: &str) {
 /// When another section differs, or one of the exceptions does not.
 pub fn check_but(name: &str, server: Server, actual: &str, exceptions: &[&str]) {
     let expected = recorded(name);
+    leave(name, server, actual);
     for title in exceptions {
         let (theirs, ours) = (section(&expected, title), section(actual, title));
         assert!(!theirs.is_empty(), "{name}: no section {title}");
@@ -39,6 +37,14 @@ pub fn check_but(name: &str, server: Server, actual: &str, exceptions: &[&str]) 
     };
     if let Some(report) = difference(&kept(&expected), &kept(actual)) {
         panic!("{name} on {server:?}: {report}");
+    }
+}
+
+/// Leaves what was told in the directory `CYRUS_TRANSCRIPTS`, for a look.
+fn leave(name: &str, server: Server, actual: &str) {
+    if let Some(dir) = std::env::var_os("CYRUS_TRANSCRIPTS") {
+        let file = std::path::Path::new(&dir).join(format!("{}.{server:?}.actual", name.replace('/', "-")));
+        std::fs::write(file, actual).expect("CYRUS_TRANSCRIPTS");
     }
 }
 

@@ -4,8 +4,11 @@
 //! `\n`, `\r`, `\t`, `\xHH` and `\\` stand for bytes (any other backslash for itself) and the last line has no end.
 //! `=#= LINES` sets lines of imapd.conf for the cases behind it (until the next). What stands before the first is a
 //! comment.
+//!
+//! The scripts that filter in `tests/data/sieve` belong to it too: in these files `== NAME` begins a block.
 
 use crate::place;
+use std::fmt::Write as _;
 
 /// One script.
 #[derive(Clone, Debug)]
@@ -32,12 +35,38 @@ pub fn cases() -> Vec<Case> {
         let text = std::fs::read_to_string(file.path()).expect("a file of scripts");
         read(&area, &text, &mut all);
     }
+    for (area, file) in [("filtering", "scripts.txt"), ("included", "includes.txt")] {
+        let filtering = blocks(file).into_iter().map(|(name, text)| Case {
+            name: format!("{area}/{name}"),
+            script: text.into_bytes(),
+            settings: String::new(),
+        });
+        all.extend(filtering);
+    }
     let mut names: Vec<&str> = all.iter().map(|case| case.name.as_str()).collect();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         panic!("two scripts are called {}", twice[0]);
     }
     all
+}
+
+/// The blocks of a file in `tests/data/sieve`, each behind a line `== HEAD`, their lines ended by CRLF.
+///
+/// # Panics
+/// The file cannot be read.
+pub fn blocks(file: &str) -> Vec<(String, String)> {
+    let path = place::root().join("tests/data/sieve").join(file);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut out: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("== ") {
+            out.push((name.to_owned(), String::new()));
+        } else if let Some((_, block)) = out.last_mut() {
+            let _ = write!(block, "{line}\r\n");
+        }
+    }
+    out
 }
 
 fn read(area: &str, text: &str, all: &mut Vec<Case>) {
