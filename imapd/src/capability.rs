@@ -31,6 +31,8 @@ const TOKENS: &[(&str, When)] = &[
     ("ENABLE", When::Always),                  // RFC 5161
     ("ACL", When::LoggedIn),                   // RFC 4314
     ("ANNOTATE-EXPERIMENT-1", When::LoggedIn), // RFC 5257
+    ("BINARY", When::LoggedIn),                // RFC 3516
+    ("CATENATE", When::LoggedIn),              // RFC 4469
     ("CHILDREN", When::LoggedIn),              // RFC 3348
     ("CONDSTORE", When::LoggedIn),             // RFC 7162
     ("CREATE-SPECIAL-USE", When::LoggedIn),    // RFC 6154
@@ -58,6 +60,8 @@ const TOKENS: &[(&str, When)] = &[
     ("THREAD=REFERENCES", When::LoggedIn),     // RFC 5256
     ("UIDPLUS", When::LoggedIn),               // RFC 4315
     ("UNSELECT", When::LoggedIn),              // RFC 3691
+    ("URLAUTH", When::LoggedIn),               // RFC 4467
+    ("URLAUTH=BINARY", When::LoggedIn),        // RFC 5524
     ("WITHIN", When::LoggedIn),                // RFC 5032
     ("ANNOTATEMORE", When::Legacy),            // the drafts before RFC 5464
     ("DIGEST=SHA1", When::LoggedIn),           // C's own: FETCH DIGEST.SHA1

@@ -68,6 +68,10 @@ pub enum Command {
         ids: Ids,
         request: FetchRequest,
     },
+    /// Each URL with the mechanism named, INTERNAL.
+    GenUrlAuth {
+        urls: Vec<Vec<u8>>,
+    },
     GetAcl {
         mailbox: Vec<u8>,
     },
@@ -120,6 +124,10 @@ pub enum Command {
         to: Vec<u8>,
         partition: Option<Vec<u8>>,
     },
+    /// All keys, or that of a mailbox.
+    ResetKey {
+        mailbox: Option<Vec<u8>>,
+    },
     Search {
         by: Numbering,
         program: SearchProgram,
@@ -169,6 +177,9 @@ pub enum Command {
     },
     Unauthenticate,
     Unselect,
+    UrlFetch {
+        urls: Vec<UrlRequest>,
+    },
     /// XMEID: what the client calls itself in event notifications.
     Xmeid {
         /// Its id.
@@ -177,6 +188,26 @@ pub enum Command {
     Unsubscribe {
         mailbox: Vec<u8>,
     },
+}
+
+/// One URL of URLFETCH (RFC 4467 8, RFC 5524 3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UrlRequest {
+    /// As written.
+    pub url: Vec<u8>,
+    /// BODY or BINARY; none of them in a plain URLFETCH.
+    pub data: Option<UrlData>,
+    /// BODYPARTSTRUCTURE.
+    pub structure: bool,
+}
+
+/// How an extended URLFETCH wants the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlData {
+    /// Decoded.
+    Binary,
+    /// As it is.
+    Body,
 }
 
 /// Which annotations are asked for.
@@ -668,6 +699,7 @@ pub static COMMANDS: &[Row] = {
         row("Examine", Authenticated, Nothing, parser::mailbox::examine),
         row("Expunge", Selected, All, |l, _| parser::bare(l, Command::Expunge { ids: None })),
         row("Fetch", Selected, NoExpunge, parser::fetch::parse),
+        row("Genurlauth", Authenticated, Nothing, parser::urlauth::generate),
         row("Getacl", Authenticated, Nothing, parser::acl::get),
         row("Getannotation", Authenticated, Nothing, parser::annotate::get),
         row("Getmetadata", Authenticated, Nothing, parser::metadata::get),
@@ -686,6 +718,7 @@ pub static COMMANDS: &[Row] = {
         row("Noop", Any, All, |l, _| parser::bare(l, Command::Noop)),
         row("Reconstruct", Authenticated, Nothing, parser::mailbox::reconstruct),
         row("Rename", Authenticated, Nothing, parser::mailbox::rename),
+        row("Resetkey", Authenticated, Nothing, parser::urlauth::reset),
         row("Rlist", Authenticated, Nothing, parser::list::rlist),
         row("Rlsub", Authenticated, Nothing, parser::list::lsub),
         row("Search", Selected, NoExpunge, parser::search::parse),
@@ -703,6 +736,7 @@ pub static COMMANDS: &[Row] = {
         row("Unauthenticate", Authenticated, Nothing, |l, _| parser::bare(l, Command::Unauthenticate)),
         row("Unselect", Selected, Nothing, |l, _| parser::bare(l, Command::Unselect)),
         row("Unsubscribe", Authenticated, Nothing, parser::mailbox::unsubscribe),
+        row("Urlfetch", Authenticated, Nothing, parser::urlauth::fetch),
         row("Xlist", Authenticated, Nothing, parser::list::xlist),
         row("Xmeid", Authenticated, Nothing, parser::auth::xmeid),
         row("Xmove", Selected, All, parser::messages::move_),

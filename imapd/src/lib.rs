@@ -18,6 +18,7 @@ pub mod reply;
 pub mod response;
 pub mod search;
 pub mod session;
+pub mod urlpart;
 
 /// The whole program; gives the exit code.
 #[must_use]

@@ -1,7 +1,8 @@
 //! From the name a client writes to an open mailbox, through the authorisation gate.
 
+use crate::process::Imapd;
 use crate::reply::Answer;
-use crate::session::Session;
+use crate::session::{Session, User};
 use libcyrus::auth::{Granted, Op, ServerOp, Target, authorize, authorize_server};
 use libcyrus::base::config::Opt;
 use libcyrus::store::lock::{Mode, UserLock, Wait};
@@ -29,11 +30,20 @@ impl Found {
     }
 }
 
-impl Session<'_> {
+/// Who acts on mailboxes, for where a whole session cannot be lent.
+#[derive(Clone, Copy)]
+pub struct Acting<'a> {
+    /// The process.
+    pub imapd: &'a Imapd,
+    /// `None` before login.
+    pub user: Option<&'a User>,
+}
+
+impl Acting<'_> {
     /// The internal name of what the client wrote.
     #[must_use]
     pub fn internal_name(&self, external: &[u8]) -> MboxName {
-        match &self.user {
+        match self.user {
             Some(user) => user.namespace.to_internal(external, Some(user.auth.userid())),
             None => MboxName::new(Vec::new()),
         }
@@ -61,16 +71,12 @@ impl Session<'_> {
     /// # Errors
     /// The answer that refuses it.
     pub fn authorize(&self, op: Op, found: &Found) -> std::result::Result<Granted, Answer> {
-        let Some(user) = &self.user else { return Err(Answer::bad("Please login first")) };
+        let Some(user) = self.user else { return Err(Answer::bad("Please login first")) };
         authorize(&user.auth, op, &found.target()).map_err(Answer::from)
     }
 
-    /// The gate of what only administrators may do.
-    ///
-    /// # Errors
-    /// The answer that refuses it.
-    pub fn authorize_server(&self, op: ServerOp) -> std::result::Result<Granted, Answer> {
-        let Some(user) = &self.user else { return Err(Answer::bad("Please login first")) };
+    fn authorize_server(&self, op: ServerOp) -> std::result::Result<Granted, Answer> {
+        let Some(user) = self.user else { return Err(Answer::bad("Please login first")) };
         authorize_server(&user.auth, op).map_err(Answer::from)
     }
 
@@ -92,6 +98,57 @@ impl Session<'_> {
         let location = self.imapd.catalog.location(&found.entry)?;
         let mailbox = Mailbox::open(store, &lock, location, Mode::Shared, Wait::Block)?;
         Ok((mailbox, lock, granted))
+    }
+}
+
+impl Session<'_> {
+    /// The session's user on this server.
+    #[must_use]
+    pub fn acting(&self) -> Acting<'_> {
+        Acting { imapd: self.imapd, user: self.user.as_ref() }
+    }
+
+    /// See [`Acting::internal_name`].
+    #[must_use]
+    pub fn internal_name(&self, external: &[u8]) -> MboxName {
+        self.acting().internal_name(external)
+    }
+
+    /// See [`Acting::find`].
+    ///
+    /// # Errors
+    /// `NotFound` and what reading mailboxes.db gives.
+    pub fn find(&self, name: &MboxName) -> Result<Found> {
+        self.acting().find(name)
+    }
+
+    /// See [`Acting::authorize`].
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub fn authorize(&self, op: Op, found: &Found) -> std::result::Result<Granted, Answer> {
+        self.acting().authorize(op, found)
+    }
+
+    /// The gate of what only administrators may do.
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub fn authorize_server(&self, op: ServerOp) -> std::result::Result<Granted, Answer> {
+        self.acting().authorize_server(op)
+    }
+
+    /// See [`Acting::open_mailbox`].
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub fn open_mailbox(
+        &self,
+        name: &MboxName,
+        op: Op,
+        mode: Mode,
+    ) -> std::result::Result<(Mailbox, UserLock, Granted), Answer> {
+        self.acting().open_mailbox(name, op, mode)
     }
 
     /// `NO` for a mailbox that is the target of APPEND, COPY or MOVE: `[TRYCREATE]` when the user

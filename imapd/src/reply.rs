@@ -56,6 +56,12 @@ impl Answer {
         self
     }
 
+    /// Its sentence.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether it is an OK.
     #[must_use]
     pub fn is_ok(&self) -> bool {
@@ -105,6 +111,12 @@ impl From<Denied> for Answer {
 
 /// C: IMAP_MAILBOX_NONEXISTENT
 const NONEXISTENT: &str = "Mailbox does not exist";
+
+/// What the client sent, fit to stand in an answer: it cannot end the line.
+#[must_use]
+pub fn one_line(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).replace(|character: char| character.is_control(), "?")
+}
 
 /// The line that refuses a command that could not be parsed; `None` when nothing can be said.
 #[must_use]

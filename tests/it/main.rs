@@ -25,4 +25,5 @@ mod syslog;
 mod tidy;
 mod timsieved;
 mod tools;
+mod urlauth;
 mod words;

@@ -163,29 +163,13 @@ pub fn printable(bytes: &[u8]) -> Vec<String> {
 
 /// What the oracle advertises and ours does not have yet: taken out of the oracle's capability lists before ours is
 /// compared with them. The test `capabilities_that_ours_lacks_are_listed` keeps this list short.
-pub const LACKING: &[&str] = &[
-    "BINARY",
-    "CATENATE",
-    "MAILBOX-REFERRALS",
-    "URLAUTH",
-    "URLAUTH=BINARY",
-    "LIST-METADATA",
-    "SCAN",
-    "XCONVERSATIONS",
-    "X-REPLICATION",
-    "X-SIEVE-MAILBOX",
-];
+pub const LACKING: &[&str] =
+    &["MAILBOX-REFERRALS", "LIST-METADATA", "SCAN", "XCONVERSATIONS", "X-REPLICATION", "X-SIEVE-MAILBOX"];
 
-/// Lines of SELECT that announce such extensions.
-const LACKING_LINES: &[&str] = &["* OK [URLMECH INTERNAL] Ok"];
-
-/// The text without [what ours lacks](LACKING) in its capability lists and answers to SELECT.
+/// The text without [what ours lacks](LACKING) in its capability lists.
 pub fn without_lacking(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        if LACKING_LINES.iter().any(|lacking| line.trim_end().ends_with(lacking)) {
-            continue;
-        }
         let Some(at) = line.find("CAPABILITY IMAP4rev1") else {
             out.push_str(line);
             continue;

@@ -1,17 +1,20 @@
-//! APPEND and MULTIAPPEND (RFC 3501 6.3.11, RFC 3502, RFC 4315 3).
+//! APPEND and MULTIAPPEND, of literals, literal8s and catenated parts (RFC 3501 6.3.11, RFC 3502, RFC 3516,
+//! RFC 4315 3, RFC 4469).
 //!
 //! Each message is streamed to a staging file before any lock is taken; then all of them go into
 //! the mailbox in one transaction. The OK means that they survive a power cut.
 
+use super::catenate::Catenator;
 use crate::annotate::store::{octets, of_messages};
 use crate::command::AnnotationEntry;
-use crate::mailboxes::Found;
+use crate::mailboxes::{Acting, Found};
 use crate::parser::annotate::{self, Place};
-use crate::parser::lexer::{Bad, Lexer, Stop, is_atom};
+use crate::parser::lexer::{Bad, Lexer, LiteralHead, Stop, is_atom};
 use crate::reply::{self, Answer};
 use crate::session::{Client, Flow, Session};
 use libcyrus::auth::{Granted, Op};
 use libcyrus::base::config::Opt;
+use libcyrus::mime::binary;
 use libcyrus::mime::copy::{EightBit, StrictCopy};
 use libcyrus::store::Error;
 use libcyrus::store::Store;
@@ -36,11 +39,13 @@ struct Message {
 }
 
 /// Why no further message is taken.
-enum Refused {
+pub(super) enum Refused {
     Bad(Bad),
     /// The literal is on its way and too large: the session ends, as RFC 7888 4 allows.
     TooMuch,
     Store(Error),
+    /// CATENATE: a URL gives nothing.
+    Url(Answer),
 }
 
 impl<T: Into<Bad>> From<T> for Refused {
@@ -68,9 +73,11 @@ pub fn append(session: &mut Session<'_>, tag: &[u8], mailbox: &[u8]) -> Result<F
         }
     };
     let limits = session.limits();
+    let acting = Acting { imapd: session.imapd, user: session.user.as_ref() };
+    let catenator = Catenator { acting, selected: session.selected.as_ref().map(|selected| &selected.name) };
     let mut client = Client(&mut session.stream);
     let mut lexer = Lexer::new(&mut client, limits);
-    let messages = match receiver.messages(&mut lexer) {
+    let messages = match receiver.messages(&mut lexer, catenator) {
         Ok(messages) => messages,
         Err(Refused::Bad(Bad::Stop(stop))) => return Err(stop),
         Err(Refused::Bad(bad)) => {
@@ -84,6 +91,11 @@ pub fn append(session: &mut Session<'_>, tag: &[u8], mailbox: &[u8]) -> Result<F
             let answer = Answer::from(Error::MessageTooLarge).with_code("TOOBIG");
             session.stream.write(&answer.line(tag));
             return Err(Stop::TooMuch("[TOOBIG] Message size exceeds fixed limit"));
+        }
+        Err(Refused::Url(answer)) => {
+            lexer.eat_line()?;
+            super::noop::refresh(session);
+            return Ok(answer.into());
         }
         Err(Refused::Store(error)) => {
             lexer.eat_line()?;
@@ -119,7 +131,7 @@ fn check(session: &Session<'_>, name: &MboxName) -> Result<Found, Answer> {
 }
 
 /// Takes messages from the client.
-struct Receiver {
+pub(super) struct Receiver {
     store: Arc<Store>,
     partition_root: PathBuf,
     eight_bit: EightBit,
@@ -149,10 +161,15 @@ fn receiver(session: &Session<'_>, found: &Found) -> Result<Receiver, Answer> {
 }
 
 impl Receiver {
-    fn messages(&self, lexer: &mut Lexer<'_>) -> Result<Vec<Message>, Refused> {
+    /// The size from which on a message is too large.
+    pub(super) fn octets_max(&self) -> u64 {
+        self.octets_max
+    }
+
+    fn messages(&self, lexer: &mut Lexer<'_>, catenator: Catenator<'_>) -> Result<Vec<Message>, Refused> {
         let mut messages = Vec::new();
         loop {
-            messages.push(self.message(lexer)?);
+            messages.push(self.message(lexer, catenator)?);
             if !lexer.eat(b' ')? {
                 break;
             }
@@ -160,7 +177,7 @@ impl Receiver {
         if lexer.at_eol()? { Ok(messages) } else { Err(Bad::text("junk after literal").into()) }
     }
 
-    fn message(&self, lexer: &mut Lexer<'_>) -> Result<Message, Refused> {
+    fn message(&self, lexer: &mut Lexer<'_>, catenator: Catenator<'_>) -> Result<Message, Refused> {
         let flags = if lexer.eat(b'(')? { flag_list(lexer)? } else { Vec::new() };
         let mut internaldate = UnixTime(0);
         if lexer.peek()? == Some(b'"') {
@@ -183,8 +200,27 @@ impl Receiver {
             }
             word = lexer.word_before_literal()?;
         }
+        let mut stage = Stage::create(&self.store, &self.partition_root).map_err(Refused::Store);
+        let is_binary = if word.eq_ignore_ascii_case(b"CATENATE") {
+            let mut into = stage?;
+            let is_binary = catenator.parts(lexer, self, &mut into)?;
+            stage = Ok(into);
+            is_binary
+        } else if word.is_empty() {
+            let head = self.literal(lexer, self.octets_max, Empty::Refused)?;
+            self.receive(lexer, &head, &mut stage)?;
+            head.binary
+        } else {
+            return Err(Bad::text("Missing required argument to Append command").into());
+        };
+        let staged = self.finish(stage?, is_binary)?;
+        Ok(Message { staged, flags, internaldate, annotations })
+    }
+
+    /// The head of a literal of at most so many octets; the client is told to go ahead.
+    fn literal(&self, lexer: &mut Lexer<'_>, octets_max: u64, empty: Empty) -> Result<LiteralHead, Refused> {
         let binary = lexer.eat(b'~')?;
-        if !word.is_empty() || !lexer.eat(b'{')? {
+        if !lexer.eat(b'{')? {
             return Err(Bad::text("Missing required argument to Append command").into());
         }
         if !lexer.peek()?.is_some_and(|byte| byte.is_ascii_digit()) {
@@ -194,12 +230,12 @@ impl Receiver {
             Bad::Stop(Stop::Fatal(_)) => Bad::text("Literal size not a number"),
             other => other,
         })?;
-        let Some(head) = head.filter(|head| !head.binary) else {
+        let Some(head) = head else {
             return Err(Bad::text("Invalid literal in Append command").into());
         };
-        let refused = if head.octets > self.octets_max {
+        let refused = if head.octets > octets_max {
             Some(Error::MessageTooLarge)
-        } else if head.octets == 0 {
+        } else if head.octets == 0 && empty == Empty::Refused {
             Some(Error::EmptyMessage)
         } else {
             None
@@ -212,12 +248,26 @@ impl Receiver {
             }
             return Err(Refused::Store(error));
         }
-        let stage = Stage::create(&self.store, &self.partition_root).map_err(Refused::Store);
         if head.synchronising {
             lexer.go_ahead()?;
         }
-        let staged = self.receive(lexer, head.octets, stage)?;
-        Ok(Message { staged, flags, internaldate, annotations })
+        Ok(head)
+    }
+
+    /// A TEXT part of CATENATE; tells whether it was a literal8.
+    pub(super) fn text(&self, lexer: &mut Lexer<'_>, stage: &mut Stage) -> Result<bool, Refused> {
+        let left = self.octets_max.saturating_sub(stage.size());
+        let head = self.literal(lexer, left, Empty::Taken)?;
+        let mut contains_nul = false;
+        let mut written = Ok(());
+        each_piece(lexer, head.octets, |piece| {
+            contains_nul |= !head.binary && memchr::memchr(0, piece).is_some();
+            if written.is_ok() && !contains_nul {
+                written = stage.write(piece);
+            }
+        })?;
+        written.map_err(Refused::Store)?;
+        if contains_nul { Err(Refused::Store(Error::ContainsNul)) } else { Ok(head.binary) }
     }
 
     /// Streams the literal to its staging file. All its octets are taken from the client even when
@@ -225,32 +275,61 @@ impl Receiver {
     fn receive(
         &self,
         lexer: &mut Lexer<'_>,
-        octets: u64,
-        stage: Result<Stage, Refused>,
-    ) -> Result<Staged, Refused> {
-        let mut strict = StrictCopy::new(self.eight_bit, false);
-        let mut state = stage;
-        let mut left = octets;
-        let mut piece = Vec::new();
-        while left > 0 {
-            let chunk = lexer.chunk()?;
-            let step = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
-            piece.clear();
-            piece.extend_from_slice(chunk.get(..step).unwrap_or(chunk));
-            lexer.consume(step);
-            left -= step as u64;
-            if let Ok(stage) = state.as_mut() {
-                let written =
-                    strict.piece(&mut piece).map_err(refused_by_copy).and_then(|()| stage.write(&piece));
+        head: &LiteralHead,
+        stage: &mut Result<Stage, Refused>,
+    ) -> Result<(), Refused> {
+        let mut strict = StrictCopy::new(self.eight_bit, head.binary);
+        each_piece(lexer, head.octets, |piece| {
+            if let Ok(into) = stage.as_mut() {
+                let written = strict.piece(piece).map_err(refused_by_copy).and_then(|()| into.write(piece));
                 if let Err(error) = written {
-                    state = Err(Refused::Store(error));
+                    *stage = Err(Refused::Store(error));
                 }
             }
+        })?;
+        if stage.is_ok() {
+            strict.finish().map_err(|refusal| Refused::Store(refused_by_copy(refusal)))?;
         }
-        let stage = state?;
-        strict.finish().map_err(|refusal| Refused::Store(refused_by_copy(refusal)))?;
+        Ok(())
+    }
+
+    /// The message as it is kept: what came as BINARY is encoded (RFC 3516 4.4).
+    fn finish(&self, stage: Stage, is_binary: bool) -> Result<Staged, Refused> {
+        let staged = stage.finish().map_err(Refused::Store)?;
+        if !is_binary {
+            return Ok(staged);
+        }
+        let message = staged.message().map_err(Refused::Store)?;
+        let Some(encoded) = binary::encode(&message, &self.store.settings().limits) else {
+            return Ok(staged);
+        };
+        let mut stage = Stage::create(&self.store, &self.partition_root).map_err(Refused::Store)?;
+        stage.write(&encoded).map_err(Refused::Store)?;
         stage.finish().map_err(Refused::Store)
     }
+}
+
+/// Whether a literal may be one of no octets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    Refused,
+    Taken,
+}
+
+/// Hands on the octets of a literal as they come.
+fn each_piece(lexer: &mut Lexer<'_>, octets: u64, mut take: impl FnMut(&mut [u8])) -> Result<(), Refused> {
+    let mut left = octets;
+    let mut piece = Vec::new();
+    while left > 0 {
+        let chunk = lexer.chunk()?;
+        let step = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+        piece.clear();
+        piece.extend_from_slice(chunk.get(..step).unwrap_or(chunk));
+        lexer.consume(step);
+        left -= step as u64;
+        take(&mut piece);
+    }
+    Ok(())
 }
 
 fn refused_by_copy(refusal: libcyrus::mime::copy::Refusal) -> Error {

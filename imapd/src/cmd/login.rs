@@ -7,6 +7,7 @@ use crate::cmd::create;
 use crate::reply::Answer;
 use crate::session::{Flow, Session, User};
 use libcyrus::auth::{AuthState, namespace};
+use libcyrus::base::Config;
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::net::sasl::Failure;
@@ -124,13 +125,16 @@ pub(super) fn check_limits(session: &Session<'_>, userid: &[u8]) -> Option<Answe
     Some(Answer::no(text))
 }
 
-/// From now on the session is this user's.
-pub(super) fn set_user(session: &mut Session<'_>, userid: &[u8]) {
-    let config = &session.imapd.config;
+/// Somebody's rights and names.
+pub(super) fn user(config: &Config, userid: &[u8]) -> User {
     let auth = AuthState::new(config, userid);
     let viewer = if auth.is_admin() { Viewer::Admin } else { Viewer::User };
-    let namespace = namespace::namespace(config, viewer);
-    session.user = Some(User { auth, namespace });
+    User { auth, namespace: namespace::namespace(config, viewer) }
+}
+
+/// From now on the session is this user's.
+pub(super) fn set_user(session: &mut Session<'_>, userid: &[u8]) {
+    session.user = Some(user(&session.imapd.config, userid));
     session.magicplus = session.imapd.facts.borrow_mut().magicplus.take();
 }
 

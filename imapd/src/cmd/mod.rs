@@ -6,6 +6,7 @@
 pub mod acl;
 pub mod append;
 pub mod authenticate;
+mod catenate;
 pub mod close;
 pub mod compress;
 pub mod copy;
@@ -33,6 +34,7 @@ pub mod status;
 pub mod store;
 pub mod subscribe;
 pub mod unauthenticate;
+pub mod urlauth;
 
 use crate::command::{Command, Ids, Range};
 use crate::host::ProcessHost;
@@ -65,6 +67,7 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Examine { mailbox, options } => Ok(select::examine(session, &mailbox, &options)),
         Command::Expunge { ids } => Ok(expunge::expunge(session, ids.as_ref())),
         Command::Fetch { ids, request } => fetch::fetch(session, &ids, &request),
+        Command::GenUrlAuth { urls } => Ok(urlauth::generate(session, &urls)),
         Command::GetAcl { mailbox } => Ok(acl::get(session, &mailbox)),
         Command::GetAnnotation { mailbox, request } => {
             Ok(metadata::get_annotation(session, &mailbox, &request))
@@ -90,6 +93,7 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Rename { from, to, partition } => {
             Ok(rename::rename(session, &from, &to, partition.as_deref()))
         }
+        Command::ResetKey { mailbox } => Ok(urlauth::reset(session, mailbox.as_deref())),
         Command::Search { by, program } => Ok(search::search(session, tag, by, &program)),
         Command::Select { mailbox, options } => Ok(select::select(session, &mailbox, &options)),
         Command::SetAcl { mailbox, identifier, rights } => {
@@ -108,6 +112,7 @@ pub fn run(session: &mut Session<'_>, tag: &[u8], command: Command) -> Result<Fl
         Command::Thread { by, algorithm, program } => Ok(sort::thread(session, by, algorithm, &program)),
         Command::Unauthenticate => unauthenticate::unauthenticate(session, tag),
         Command::Unselect => Ok(close::unselect(session)),
+        Command::UrlFetch { urls } => Ok(urlauth::fetch(session, &urls)),
         Command::Xmeid { id } => {
             session.imapd.catalog.set_event_client(&id);
             Ok(Answer::completed().into())

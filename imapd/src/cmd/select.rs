@@ -134,6 +134,8 @@ fn tell(session: &mut Session<'_>, qresync: Option<&Qresync>) -> Result<(), Erro
     response::put(&mut out, format_args!("* OK [HIGHESTMODSEQ {}] Ok\r\n", view.highestmodseq()));
     let uniqueid = String::from_utf8_lossy(&view.mailbox().header().uniqueid).into_owned();
     response::put(&mut out, format_args!("* OK [MAILBOXID ({uniqueid})] Ok\r\n"));
+    // RFC 4467
+    out.extend_from_slice(b"* OK [URLMECH INTERNAL] Ok\r\n");
     // RFC 5257 wants a bound; none is enforced.
     out.extend_from_slice(b"* OK [ANNOTATIONS 65536] Ok\r\n");
     if let Some(qresync) = qresync {

@@ -18,6 +18,7 @@ pub mod search;
 pub mod sort;
 pub mod status;
 pub mod store;
+pub mod urlauth;
 
 use crate::command::{Command, Sequence};
 use lexer::{Bad, Lexer};

@@ -63,14 +63,24 @@ pub struct Plan {
 
 /// A section as written and as understood.
 #[derive(Debug)]
-struct Section {
+pub(crate) struct Section {
     text: Vec<u8>,
     /// Part numbers; `None` for a number that no part can have.
-    path: Option<Vec<u32>>,
-    want: Want,
+    pub(crate) path: Option<Vec<u32>>,
+    pub(crate) want: Want,
 }
 
 impl Section {
+    /// The same of a text that no parser has looked at; `None` when it is no section.
+    pub(crate) fn parse_exactly(text: &[u8]) -> Option<Self> {
+        let name = text.trim_ascii_start();
+        let numbers = name.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+        let (path, name) = name.split_at_checked(numbers)?;
+        let is_known = matches!(name, b"" | b"HEADER" | b"MIME" | b"TEXT");
+        let is_joined = path.is_empty() || name.is_empty() || path.ends_with(b".");
+        (is_known && is_joined).then(|| Self::parse(text))
+    }
+
     fn parse(text: &[u8]) -> Self {
         let mut path = Some(Vec::new());
         let mut rest = text;

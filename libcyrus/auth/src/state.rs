@@ -26,6 +26,8 @@ pub enum Role {
     Proxy,
     /// `proxy_authname`-like members that may take anyone's place in LMTP: `lmtp_admins` or `admins`.
     LmtpAdmin,
+    /// `submitservers`: may fetch what users hand to a submission server by URL.
+    SubmitServer,
 }
 
 impl AuthState {
@@ -80,10 +82,11 @@ impl AuthState {
             Role::Admin => Opt::Admins,
             Role::Proxy => Opt::Proxyservers,
             Role::LmtpAdmin => Opt::Admins,
+            Role::SubmitServer => Opt::Submitservers,
         };
         let service = match role {
             Role::LmtpAdmin => config.overflow("lmtp_admins"),
-            Role::Admin | Role::Proxy => None,
+            Role::Admin | Role::Proxy | Role::SubmitServer => None,
         };
         let listed = service.unwrap_or_default().split_ascii_whitespace();
         config.words(opt).chain(listed).any(|identifier| self.is_member(identifier.as_bytes()))

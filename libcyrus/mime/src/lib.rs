@@ -16,12 +16,14 @@
 //! | [`section`] | `BODY[1.2.MIME]` out of the SECTION item |
 //! | [`facts`] | what cyrus.index and the conversations want to know |
 //! | [`subject`] | normalised and base subjects |
+//! | [`binary`] | parts of encoding BINARY to base64 |
 //! | [`copy`] | what APPEND accepts and changes on the way to the spool |
 //! | [`charset`] | character sets, transfer encodings, encoded words, search form |
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
 pub mod address;
+pub mod binary;
 pub mod cache;
 pub mod charset;
 pub mod copy;

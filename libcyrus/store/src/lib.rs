@@ -21,6 +21,7 @@ mod error;
 pub mod event;
 pub mod lock;
 pub mod mailbox;
+pub mod mboxkey;
 pub mod mboxlist;
 pub mod partition;
 mod partlist;

@@ -9,6 +9,7 @@ pub mod glob;
 pub mod guid;
 pub mod ids;
 pub mod imapstr;
+pub mod imapurl;
 pub mod mboxname;
 pub mod mutf7;
 pub mod seqset;

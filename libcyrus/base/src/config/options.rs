@@ -424,7 +424,7 @@ options! {
     Yes Maxliteral "maxliteral" Int(131072) "255.255.255" [] "largest non-APPEND literal in bytes (Debian security backport; not upstream 3.6.1)";
     Yes Maxquoted "maxquoted" Int(131072) "2.3.17" [] "longest quoted string";
     Yes Maxword "maxword" Int(131072) "2.3.17" [] "longest atom";
-    NotYet MboxkeyDb "mboxkey_db" List(Some("twoskip"), &["skiplist", "twoskip", "zeroskip"]) "3.1.6" [] "database type of mailbox key files";
+    Yes MboxkeyDb "mboxkey_db" List(Some("twoskip"), &["skiplist", "twoskip", "zeroskip"]) "3.1.6" [] "database type of mailbox key files";
     Yes MboxlistDb "mboxlist_db" List(Some("twoskip"), &["flat", "skiplist", "sql", "twoskip", "zeroskip"]) "3.1.6" [] "database type of mailboxes.db";
     Yes MboxlistDbPath "mboxlist_db_path" Str(None) "2.5.0" [] "absolute path of mailboxes.db";
     Yes MboxnameLockpath "mboxname_lockpath" Str(None) "2.4.0" [] "directory of name lock files";
@@ -586,7 +586,7 @@ options! {
     NotYet SrsSecrets "srs_secrets" Str(None) "3.1.2" [] "SRS secrets";
     NotYet SrsSeparator "srs_separator" Str(None) "3.1.2" [] "SRS separator";
     Yes Srvtab "srvtab" Str(Some("")) "2.3.17" [] "Kerberos 4 key file";
-    NotYet Submitservers "submitservers" Str(None) "2.3.17" [] "users that may fetch URLAUTH submit+ urls";
+    Yes Submitservers "submitservers" Str(None) "2.3.17" [] "users that may fetch URLAUTH submit+ urls";
     Yes SubscriptionDb "subscription_db" List(Some("flat"), &["flat", "skiplist", "twoskip", "zeroskip"]) "3.1.6" [] "database type of subscriptions";
     Yes SuppressCapabilities "suppress_capabilities" Str(None) "3.0.0" [] "capabilities not announced";
     Yes Statuscache "statuscache" Switch(false) "2.3.17" [] "use the status cache";
