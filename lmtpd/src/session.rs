@@ -317,7 +317,15 @@ impl<'p> Session<'p> {
         self.stream.write(b"354 go ahead\r\n");
         let settings = Arc::clone(&self.lmtpd.settings);
         let spool = Spool::new(stage, additions, settings.eight_bit, settings.message_octets_max);
-        let results = match self.receive(spool)? {
+        let received = match self.receive(spool) {
+            Ok(received) => received,
+            Err(error) => {
+                // Half a message: whoever still listens hears that it was not taken.
+                envelope.recipients.iter().for_each(|_| self.stream.write(b"451 4.3.0 System I/O error\r\n"));
+                return Err(error);
+            }
+        };
+        let results = match received {
             Ok(spooled) => {
                 let sender = &envelope.sender;
                 let recipients = &envelope.recipients;

@@ -13,6 +13,7 @@ mod golden_session;
 mod hammer;
 mod lmtp;
 mod lmtp_bulk;
+mod lmtp_cases;
 mod notifyd;
 mod partitions;
 mod pop3;

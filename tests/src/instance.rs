@@ -55,12 +55,13 @@ pub struct Instance {
 
 /// Programs that a master runs; the second service of a kind lets one instance have both makes. Those, ManageSieve,
 /// POP3 and smmapd run where the builder names them.
-const SERVICES: [&str; 8] = ["imap", "imap2", "lmtp", "lmtp2", "pop3", "sieve", "sieve2", "smmap"];
+/// `netlmtp` is an lmtpd whose clients must authenticate.
+const SERVICES: [&str; 9] = ["imap", "imap2", "lmtp", "lmtp2", "netlmtp", "pop3", "sieve", "sieve2", "smmap"];
 
 fn program(service: &str) -> &str {
     match service {
         "imap" | "imap2" => "imapd",
-        "lmtp" | "lmtp2" => "lmtpd",
+        "lmtp" | "lmtp2" | "netlmtp" => "lmtpd",
         "sieve" | "sieve2" => "timsieved",
         "pop3" => "pop3d",
         "smmap" => "smmapd",

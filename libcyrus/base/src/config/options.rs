@@ -33,7 +33,7 @@ pub enum Honour {
     Yes,
     /// Not so far: setting the option is logged at start.
     NotYet,
-    /// No program of 3.6.1 does either.
+    /// It changes nothing: no program of 3.6.1 acts on it, or ours do always what it asks for.
     Unused,
 }
 
@@ -399,7 +399,7 @@ options! {
     Yes LmtpExcludeSpecialuse "lmtp_exclude_specialuse" Str(Some("\\Snoozed")) "3.1.8" [] "special-use folders LMTP must not deliver into";
     Yes LmtpFuzzyMailboxMatch "lmtp_fuzzy_mailbox_match" Switch(false) "2.3.17" [] "deliver to the nearest existing folder of user+folder";
     Yes LmtpOverQuotaPermFailure "lmtp_over_quota_perm_failure" Switch(false) "2.3.17" [] "permanent instead of temporary over-quota error";
-    NotYet LmtpPreparse "lmtp_preparse" Switch(false) "3.3.1" [] "parse messages before locking the user";
+    Unused LmtpPreparse "lmtp_preparse" Switch(false) "3.3.1" [] "parse messages before locking the user";
     Yes LmtpStrictQuota "lmtp_strict_quota" Switch(false) "2.3.17" [] "include the message size in the quota test";
     Yes LmtpStrictRfc2821 "lmtp_strict_rfc2821" Switch(true) "2.5.0" [] "refuse malformed addresses";
     Yes Lmtpsocket "lmtpsocket" Str(Some("{configdirectory}/socket/lmtp")) "2.3.17" [] "unix socket deliver connects to";
@@ -546,7 +546,7 @@ options! {
     Yes Serverinfo "serverinfo" Enum("on", &["off", "min", "on"]) "2.3.17" [] "how much server information banners show";
     Yes Sharedprefix "sharedprefix" Str(Some("Shared Folders")) "2.3.17" [] "prefix of shared folders in altnamespace";
     Yes SieveAllowreferrals "sieve_allowreferrals" Switch(true) "2.3.17" [] "timsieved gives referrals in a murder";
-    NotYet SieveDuplicateMaxExpiration "sieve_duplicate_max_expiration" Duration(Some("90d"), b's') "3.1.8" [] "longest memory of the duplicate test";
+    Unused SieveDuplicateMaxExpiration "sieve_duplicate_max_expiration" Duration(Some("90d"), b's') "3.1.8" [] "longest memory of the duplicate test";
     Yes SieveExtensions "sieve_extensions" Bits("fileinto reject vacation vacation-seconds notify include envelope environment body relational regex subaddress copy date index imap4flags mailbox mboxmetadata servermetadata variables editheader extlists duplicate ihave fcc special-use redirect-dsn redirect-deliverby mailboxid vnd.cyrus.log vnd.cyrus.jmapquery vnd.cyrus.imip snooze", &["fileinto", "reject", "vacation", "vacation-seconds", "notify", "include", "envelope", "environment", "body", "relational", "regex", "subaddress", "copy", "date", "index", "imap4flags=imapflags", "mailbox", "mboxmetadata", "servermetadata", "variables", "editheader", "extlists", "duplicate", "ihave", "fcc", "special-use", "redirect-dsn", "redirect-deliverby", "mailboxid", "vnd.cyrus.log=x-cyrus-log", "vnd.cyrus.jmapquery=x-cyrus-jmapquery", "vnd.cyrus.imip", "snooze=vnd.cyrus.snooze=x-cyrus-snooze"]) "3.6.0" [] "enabled Sieve extensions";
     Yes SieveFolder "sieve_folder" Str(Some("#sieve")) "3.6.0" [] "folder that holds Sieve scripts";
     Yes SieveMaxscriptsize "sieve_maxscriptsize" Int(32) "2.3.17" [] "largest script, KiB";
