@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(url("/;UID=5").unwrap().mailbox, None);
         assert_eq!(url(";UID=5/;PARTIAL=10").unwrap().partial, (10, None));
         assert_eq!(url("{host}INBOX").unwrap().server.as_deref(), Some(b"host".as_slice()));
-        assert_eq!(url("INBOX/;UID=5;URLAUTH=anonymous").unwrap().auth.unwrap().rump_octets, 29);
+        assert_eq!(url("INBOX/;UID=5;URLAUTH=anonymous").unwrap().auth.unwrap().rump_octets, 30);
     }
 
     #[test]
