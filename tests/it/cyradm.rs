@@ -27,8 +27,12 @@ fn sort_rights(text: &str) -> Vec<String> {
 }
 
 fn run(client: Server, server: Server) -> String {
-    let instance = Builder::new(server).start();
     let script = std::fs::read(place::root().join("tests/data/cyradm.txt")).expect("tests/data/cyradm.txt");
+    run_script(client, server, &script)
+}
+
+fn run_script(client: Server, server: Server, script: &[u8]) -> String {
+    let instance = Builder::new(server).start();
     let program = instance.program(client, "cyradm");
     let mut command = instance.command(&program);
     if client == Server::Ours {
@@ -37,7 +41,7 @@ fn run(client: Server, server: Server) -> String {
     command.args(["--user", "admin", "--password", "pw", "--port"]).arg(instance.port("imap").to_string());
     command.arg("127.0.0.1").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("cyradm");
-    child.stdin.take().expect("pipe").write_all(&script).expect("script");
+    child.stdin.take().expect("pipe").write_all(script).expect("script");
     let out = child.wait_with_output().expect("cyradm");
     let mut text = String::new();
     for (mark, bytes) in [("O", &out.stdout), ("E", &out.stderr)] {
@@ -67,5 +71,17 @@ fn the_oracles_cyradm_administers_our_server() {
 fn our_cyradm_says_what_the_oracles_does() {
     case("ours::cyradm::client", &[Need::Oracle], || {
         record::check("cyradm", Server::Ours, &run(Server::Ours, Server::Oracle));
+    });
+}
+
+/// Alone in its script: the oracle's child that could not be executed goes on with the commands that follow, and so
+/// they are carried out twice.
+#[test]
+fn what_is_no_command_is_looked_for_in_the_path() {
+    case("ours::cyradm::unknown", &[Need::Oracle], || {
+        let said = |client| run_script(client, Server::Oracle, b"nosuchcommand x\nquit\n");
+        let ours = said(Server::Ours);
+        assert_eq!(ours, said(Server::Oracle));
+        assert!(ours.contains("E| nosuchcommand: "), "{ours}");
     });
 }
