@@ -106,14 +106,42 @@ class Instance:
                 pass
         return found
 
+    def everybody(self):
+        """Pids and program names of all processes of this instance, those of a dead master too: they have files of it open."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                files = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+                if any(name.startswith(self.dir) for name in files):
+                    found.append((int(pid), os.path.basename(os.readlink(f"/proc/{pid}/exe"))))
+            except OSError:
+                pass
+        return found
+
+    def kill_all(self):
+        """kill -9, the master first, for it starts what it misses; gives the names."""
+        names = []
+        master = [(self.master_pid(), "master")]
+        while victims := master + self.everybody():
+            for pid, name in victims:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    names.append(name)
+                except OSError:
+                    pass
+            master = []
+        return names
+
     def stop(self):
         try:
             os.kill(self.master_pid(), signal.SIGTERM)
         except (OSError, ValueError):
             pass
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and os.path.exists(f"/proc/{self.master_pid()}"):
+        while time.monotonic() < deadline and self.everybody():
             time.sleep(0.1)
+        if left := self.everybody():
+            print("processes left behind:", *left)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def judge(self):
@@ -412,22 +440,25 @@ def flood(instance, amount):
 def kill(instance, times):
     """kill -9 of one process, or of all of them, so many times."""
     kinds = collections.Counter()
-    done = 0
+    done = alone = 0
     while done < times:
         time.sleep(random.uniform(0.02, 0.35))
+        if done % 25 == 24:
+            kinds.update(instance.kill_all())
+            done += 1
+            instance.start()
+            continue
         children = instance.children()
-        everything = done % 25 == 24
-        victims = children + [(instance.master_pid(), "master")] if everything else random.sample(children, min(1, len(children)))
-        for pid, name in victims:
+        alone = 0 if children else alone + 1
+        if alone > 50:
+            raise SystemExit("storm: the master has no children any more")
+        for pid, name in random.sample(children, min(1, len(children))):
             try:
                 os.kill(pid, signal.SIGKILL)
                 kinds[name] += 1
+                done += 1
             except OSError:
                 pass
-        done += bool(victims)
-        if everything:
-            time.sleep(0.3)
-            instance.start()
     print(f"kill -9 {done} times: {dict(kinds)}")
 
 

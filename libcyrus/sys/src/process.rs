@@ -50,12 +50,19 @@ pub fn in_child(work: impl FnOnce() -> Vec<u8>) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Whether there is a process with this number, whosever it is.
+/// Whether there is a process with this number, whosever it is. One that has ended and was not waited for is none.
 #[must_use]
 pub fn is_alive(pid: u32) -> bool {
     // 0 and -1 are not processes.
-    let pid = i32::try_from(pid).ok().filter(|&pid| pid > 0);
-    pid.is_some_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
+    let known = i32::try_from(pid).ok().filter(|&pid| pid > 0);
+    known.is_some_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH)) && !has_ended(pid)
+}
+
+fn has_ended(pid: u32) -> bool {
+    // "pid (name) S ...", and the name may hold anything.
+    let line = std::fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = line.rsplit(|&byte| byte == b')').next().and_then(|rest| rest.get(1));
+    matches!(state, Some(b'Z' | b'X'))
 }
 
 /// CPU time that this process has used: for itself, and in the kernel.
@@ -73,6 +80,20 @@ pub fn cpu_times() -> (Duration, Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_lives_until_it_ends() {
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        assert!(is_alive(child.id()) && is_alive(std::process::id()));
+        drop(child.stdin.take());
+        while is_alive(child.id()) {
+            std::thread::yield_now();
+        }
+        // Only now is it waited for.
+        child.wait().unwrap();
+        assert!(!is_alive(child.id()) && !is_alive(0) && !is_alive(u32::MAX));
+    }
 
     #[test]
     fn a_process_with_threads_is_refused() {
