@@ -65,6 +65,7 @@ const TOKENS: &[(&str, When)] = &[
     ("WITHIN", When::LoggedIn),                // RFC 5032
     ("ANNOTATEMORE", When::Legacy),            // the drafts before RFC 5464
     ("DIGEST=SHA1", When::LoggedIn),           // C's own: FETCH DIGEST.SHA1
+    ("LIST-METADATA", When::LoggedIn),         // RFC 9590, before it was one
     ("NO_ATOMIC_RENAME", When::LoggedIn),      // C's own: RENAME of a tree may stop half-way
     ("SORT=MODSEQ", When::LoggedIn),           // C's own
     ("SORT=UID", When::LoggedIn),              // C's own

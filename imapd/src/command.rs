@@ -494,6 +494,10 @@ pub struct ListRequest {
     pub return_special_use: bool,
     /// MYRIGHTS (RFC 8440).
     pub return_myrights: bool,
+    /// METADATA (...), entries (RFC 9590 before it was one).
+    pub return_metadata: Vec<MetadataName>,
+    /// METADATA (...) among the selection options: how much of them is returned.
+    pub metadata_options: MetadataOptions,
     /// STATUS (...) (RFC 5819).
     pub return_status: Option<Vec<StatusItem>>,
 }

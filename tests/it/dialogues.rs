@@ -37,7 +37,7 @@ macro_rules! dialogues {
 }
 
 dialogues! {
-    acl annotate annotatemore append autocreate bodies catenate compress condstore copy create expunge expunged extras extremes fetch flags idle lists lmtp login metadata move_ namespaces
+    acl annotate annotatemore append autocreate bodies catenate compress condstore copy create expunge expunged extras extremes fetch flags idle list_metadata lists lmtp login metadata move_ namespaces
     parser qresync quota rename search sort status subscribe urlauth usermoves vanished vanished_disconnect
 }
 

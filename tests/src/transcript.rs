@@ -164,7 +164,7 @@ pub fn printable(bytes: &[u8]) -> Vec<String> {
 /// What the oracle advertises and ours does not have yet: taken out of the oracle's capability lists before ours is
 /// compared with them. The test `capabilities_that_ours_lacks_are_listed` keeps this list short.
 pub const LACKING: &[&str] =
-    &["MAILBOX-REFERRALS", "LIST-METADATA", "SCAN", "XCONVERSATIONS", "X-REPLICATION", "X-SIEVE-MAILBOX"];
+    &["MAILBOX-REFERRALS", "SCAN", "XCONVERSATIONS", "X-REPLICATION", "X-SIEVE-MAILBOX"];
 
 /// The text without [what ours lacks](LACKING) in its capability lists.
 pub fn without_lacking(text: &str) -> String {

@@ -13,6 +13,7 @@ use libcyrus::base::config::{Config, Opt};
 use libcyrus::store::mboxlist::{Find, Found, MbEntry, MbKind, NonImapFolders, Step};
 use libcyrus::store::{Catalog, Result};
 use libcyrus::util::mboxname::{Category, MboxName};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
 
@@ -74,15 +75,20 @@ pub(super) fn run(session: &mut Session<'_>, mut request: ListRequest, form: For
     let is_question =
         matches!(form, Form::Basic | Form::Xlist) && request.patterns.first().is_some_and(Vec::is_empty);
     let mut out = Vec::new();
+    let longest = Cell::new(0);
     if is_question {
         put_line(&mut out, form.response(), Attributes::NO_SELECT, b"", separator, b"");
     } else {
         set_patterns(&session.imapd.config, separator, &mut request, form);
         // A failure is in the log; what was found until then is told, as in C.
-        let _ = list_data(session, user, &request, form, &mut out, &mut calls);
+        let _ = list_data(session, user, &request, form, (&mut out, &longest), &mut calls);
     }
     session.stream.write(&out);
     super::noop::check(session);
+    // As in GETMETADATA one octet above the bound is not reported.
+    if request.metadata_options.max_size.is_some_and(|most| longest.get() > most.saturating_add(1)) {
+        return Answer::completed().with_code(format!("METADATA LONGENTRIES {}", longest.get())).into();
+    }
     let seconds = started.elapsed().as_secs_f64();
     let calls = if calls > 0 { format!(" {calls} calls") } else { String::new() };
     Answer::ok(format!("Completed ({seconds:.3} secs{calls})")).into()
@@ -114,7 +120,7 @@ fn list_data(
     user: &User,
     request: &ListRequest,
     form: Form,
-    out: &mut Vec<u8>,
+    (out, longest): (&mut Vec<u8>, &Cell<u64>),
     calls: &mut u32,
 ) -> Result<()> {
     let catalog = &session.imapd.catalog;
@@ -128,7 +134,7 @@ fn list_data(
     } else {
         all(session, &find, &skips, calls)?
     };
-    Writer { session, user, request, form }.write(responses, out, calls)
+    Writer { session, user, request, form, longest }.write(responses, out, calls)
 }
 
 /// What is passed over before it can be taken for somebody's parent.
@@ -409,6 +415,8 @@ struct Writer<'a> {
     user: &'a User,
     request: &'a ListRequest,
     form: Form,
+    /// The longest of the metadata entries that are too long to be told (MAXSIZE).
+    longest: &'a Cell<u64>,
 }
 
 impl Writer<'_> {
@@ -572,6 +580,13 @@ impl Writer<'_> {
             let is_own = owner.as_deref() == Some(self.user.auth.userid());
             let line = super::acl::my_rights_line(&self.user.auth, &entry.acl(), is_own, &response.ext);
             out.extend_from_slice(&line.unwrap_or_default());
+        }
+        if let (false, Some(entry)) = (self.request.return_metadata.is_empty(), &response.entry) {
+            let (names, options) = (&self.request.return_metadata, &self.request.metadata_options);
+            let (line, biggest) =
+                super::metadata::line_of(self.session, entry, names, options, &response.ext);
+            out.extend(line);
+            self.longest.set(self.longest.get().max(biggest));
         }
     }
 }

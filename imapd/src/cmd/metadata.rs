@@ -14,7 +14,7 @@ use libcyrus::service::msgfile::MsgFile;
 use libcyrus::store::annotate::{Definitions, Level, Scope, Source};
 use libcyrus::store::lock::{Mode, Wait};
 use libcyrus::store::mailbox::{Mailbox, Touch};
-use libcyrus::store::mboxlist::{Find, MbKind, Step};
+use libcyrus::store::mboxlist::{Find, MbEntry, MbKind, Step};
 use libcyrus::store::quota::Change as QuotaChange;
 use libcyrus::store::{Error, Result};
 use libcyrus::util::acl::Rights;
@@ -110,6 +110,26 @@ pub fn get(
         }
         Ok(()) => Answer::completed().into(),
     }
+}
+
+/// The METADATA response for a mailbox of LIST, and how long the longest entry is that is left out; nothing for a
+/// mailbox whose entries cannot be told.
+pub(super) fn line_of(
+    session: &Session<'_>,
+    entry: &MbEntry,
+    entries: &[MetadataName],
+    options: &MetadataOptions,
+    shown: &[u8],
+) -> (Vec<u8>, u64) {
+    let definitions = session.imapd.definitions();
+    let request = request(entries, options.depth);
+    let wanted = Wanted::new(&definitions, Level::Mailbox, &request);
+    let found = session.find(&entry.name).map_err(Answer::from).and_then(|found| {
+        let _may_know = session.authorize(Op::Lookup, &found)?;
+        Ok(fetch::mailbox(session, &found, &wanted)?)
+    });
+    let items = found.map(|entries| Items::new(&entries, options.max_size)).ok();
+    items.map(|items| (items.line(shown), items.biggest)).unwrap_or_default()
 }
 
 /// GETANNOTATION.

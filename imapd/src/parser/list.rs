@@ -1,4 +1,4 @@
-//! Arguments of LIST and LSUB (RFC 3501 6.3.8, RFC 5258, 5819, 6154, 8440).
+//! Arguments of LIST and LSUB (RFC 3501 6.3.8, RFC 5258, 5819, 6154, 8440, 9590).
 
 use super::lexer::{Bad, Lexer};
 use super::shown;
@@ -98,6 +98,11 @@ fn selection(lexer: &mut Lexer<'_>, list: &mut ListRequest) -> Result<(), Bad> {
         word.make_ascii_lowercase();
         match word.as_slice() {
             b"" => return Err(Bad::text("Invalid syntax in List command")),
+            b"metadata" => {
+                let words = metadata(lexer, "Missing close parenthesis for List selection options")?;
+                // As in C: what is no option asks for the usual.
+                list.metadata_options = super::metadata::parse_options(&words).unwrap_or_default();
+            }
             b"recursivematch" => list.select_recursivematch = true,
             b"remote" => list.select_remote = true,
             b"special-use" => {
@@ -128,6 +133,15 @@ fn selection(lexer: &mut Lexer<'_>, list: &mut ListRequest) -> Result<(), Bad> {
     Ok(())
 }
 
+/// A word or a list of words behind METADATA; without them the list of options is `unended`.
+fn metadata(lexer: &mut Lexer<'_>, unended: &str) -> Result<Vec<Vec<u8>>, Bad> {
+    if lexer.eat(b' ')? {
+        super::metadata::words(lexer).map(|(words, _)| words)
+    } else {
+        Err(Bad::text(unended))
+    }
+}
+
 fn returns(lexer: &mut Lexer<'_>, list: &mut ListRequest) -> Result<(), Bad> {
     let mut word = lexer.word()?;
     word.make_ascii_lowercase();
@@ -150,6 +164,13 @@ fn returns(lexer: &mut Lexer<'_>, list: &mut ListRequest) -> Result<(), Bad> {
         match word.as_slice() {
             b"" => return Err(Bad::text("Invalid syntax in List command")),
             b"children" => list.return_children = true,
+            b"metadata" => {
+                let names = metadata(lexer, "Missing close parenthesis for List return options")?;
+                let names: Result<Vec<_>, Bad> =
+                    names.iter().map(|name| super::metadata::name(name)).collect();
+                // As in C: with one that is no entry nothing is told.
+                list.return_metadata = names.unwrap_or_default();
+            }
             b"myrights" => list.return_myrights = true,
             b"special-use" => list.return_special_use = true,
             b"subscribed" => list.return_subscribed = true,

@@ -68,7 +68,7 @@ pub fn set(lexer: &mut Lexer<'_>, _: &str) -> Result<Command, Bad> {
 }
 
 /// One string, or several in parentheses; then true is beside them.
-fn words(lexer: &mut Lexer<'_>) -> Result<(Vec<Vec<u8>>, bool), Bad> {
+pub(super) fn words(lexer: &mut Lexer<'_>) -> Result<(Vec<Vec<u8>>, bool), Bad> {
     let missing = || Bad::text("Missing metadata entry");
     if !lexer.eat(b'(')? {
         return Ok((vec![lexer.astring()?.ok_or_else(missing)?], false));
@@ -85,7 +85,7 @@ fn words(lexer: &mut Lexer<'_>) -> Result<(Vec<Vec<u8>>, bool), Bad> {
 }
 
 /// `None` when the words are no options.
-fn parse_options(words: &[Vec<u8>]) -> Option<MetadataOptions> {
+pub(super) fn parse_options(words: &[Vec<u8>]) -> Option<MetadataOptions> {
     let mut options = MetadataOptions::default();
     for pair in words.chunks(2) {
         let [option, value] = pair else { return None };
@@ -106,7 +106,7 @@ fn parse_options(words: &[Vec<u8>]) -> Option<MetadataOptions> {
 }
 
 /// `/shared/...` or `/private/...`, any case.
-fn name(text: &[u8]) -> Result<MetadataName, Bad> {
+pub(super) fn name(text: &[u8]) -> Result<MetadataName, Bad> {
     let text = text.to_ascii_lowercase();
     let below = |top: &[u8]| {
         let rest = text.strip_prefix(top)?;
