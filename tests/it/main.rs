@@ -22,6 +22,7 @@ mod sieve;
 mod sievec;
 mod sieveshell;
 mod smmapd;
+mod smtp_out;
 mod syslog;
 mod tidy;
 mod timsieved;

@@ -168,7 +168,10 @@ impl Client {
         if let (Some(authname), Some(mechanisms), false) =
             (authname, client.capabilities.auth.clone(), server.without_auth)
         {
-            client.log_in(config, authname, &mechanisms, &server.host).map_err(|error| fail(&error))?;
+            if let Err(error) = client.log_in(config, authname, &mechanisms, &server.host) {
+                client.quit();
+                return Err(fail(&error));
+            }
         }
         Ok(client)
     }
