@@ -17,6 +17,7 @@ mod lmtp_cases;
 mod notifyd;
 mod partitions;
 mod pop3;
+mod recover;
 mod script;
 mod sieve;
 mod sievec;

@@ -1,0 +1,98 @@
+//! What `ctl_cyrusdb -r` finds again, and `quota -Z`, on an instance that is not running.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use cyrus_tests::known::Need;
+use cyrus_tests::{Builder, Instance, Server, case};
+
+/// An instance with the mailboxes of the test's users, stopped.
+fn stopped(server: Server) -> Instance {
+    let mut instance = Builder::new(server).option("mailbox_legacy_dirs", "yes").start();
+    instance.imap_as("imap", "ann").ok("CREATE INBOX.Sub");
+    instance.stop();
+    instance
+}
+
+/// The records of mailboxes.db.
+fn records(instance: &Instance, server: Server) -> BTreeMap<String, String> {
+    let file = instance.root().join("conf/mailboxes.db").display().to_string();
+    let out = instance.tool(server, "cyr_dbtool", &[&file, "twoskip", "show"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let pairs = text.lines().filter_map(|line| line.split_once('\t'));
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// The value of a mailbox without its id, and the id.
+fn without_id(value: &str) -> (String, String) {
+    let at = value.find(" I ").expect("an id");
+    let rest = &value[at + 3..];
+    let end = rest.find([' ', ')']).expect("its end");
+    (format!("{}{}", &value[..at], &rest[end..]), rest[..end].to_owned())
+}
+
+fn loses_ids_and_finds_them(server: Server) {
+    let instance = stopped(server);
+    let before = records(&instance, server);
+    let ids: BTreeMap<&String, String> = before
+        .iter()
+        .filter(|(key, _)| key.starts_with('N'))
+        .map(|(key, v)| (key, without_id(v).1))
+        .collect();
+    assert!(ids.len() > 1, "{before:?}");
+    let file = instance.root().join("conf/mailboxes.db").display().to_string();
+    for (key, value) in &before {
+        let done = match key.as_bytes()[0] {
+            b'I' => instance.tool(server, "cyr_dbtool", &[&file, "twoskip", "delete", key]),
+            b'N' => {
+                instance.tool(server, "cyr_dbtool", &[&file, "twoskip", "set", key, &without_id(value).0])
+            }
+            _ => continue,
+        };
+        assert!(done.status.success(), "{key}");
+    }
+    assert!(records(&instance, server).keys().all(|key| !key.starts_with('I')));
+    assert!(instance.tool(server, "ctl_cyrusdb", &["-r"]).status.success());
+    let after = records(&instance, server);
+    assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    for (key, id) in ids {
+        assert_eq!(without_id(&after[key]).1, id, "{key}");
+    }
+}
+
+#[test]
+fn ids_that_the_list_lost_are_found_in_the_headers() {
+    case("oracle::recover::ids", &[Need::Oracle], || loses_ids_and_finds_them(Server::Oracle));
+    case("ours::recover::ids", &[], || loses_ids_and_finds_them(Server::Ours));
+}
+
+fn counts_step_by_step(server: Server) -> String {
+    let instance = stopped(server);
+    let steps = instance.root().join("conf/quota-sync");
+    std::fs::create_dir(&steps).expect("directory");
+    // The tool, run by the service's user, removes files from it.
+    std::fs::set_permissions(&steps, std::fs::Permissions::from_mode(0o777)).expect("mode");
+    let first = steps.join("user.ann");
+    std::fs::write(&first, b"").expect("file");
+    let second = steps.join("user.ann.Sub");
+    let late = second.clone();
+    let started = Instant::now();
+    let helper = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(400));
+        std::fs::write(late, b"").expect("file");
+    });
+    let out = instance.tool(server, "quota", &["-Z", "-f", "user.ann"]);
+    helper.join().expect("helper");
+    assert!(started.elapsed() >= Duration::from_millis(400), "it waits for the second");
+    assert!(!first.exists() && !second.exists(), "they are removed when done");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}{}{:?}", text(&out.stdout), text(&out.stderr), out.status.code())
+}
+
+#[test]
+fn quota_waits_for_each_mailbox_to_be_let_go() {
+    case("ours::recover::steps", &[Need::Oracle], || {
+        assert_eq!(counts_step_by_step(Server::Ours), counts_step_by_step(Server::Oracle));
+    });
+}
