@@ -35,19 +35,18 @@ impl Stamp {
     }
 }
 
-/// Sends a message on, without its Return-Path. The body begins with the blank line.
+/// Sends a message on to these addresses, without its Return-Path. The body begins with the blank line.
 pub(crate) fn forward(
     delivery: &Delivery<'_>,
     userid: Option<&[u8]>,
     redirect: &Redirect,
-    header: &[u8],
-    body: &[u8],
+    to: &[Vec<u8>],
+    [header, body]: [&[u8]; 2],
 ) -> Result<(), Refusal> {
-    let to = [redirect.address.clone()];
     let header = forwarded(header);
     let mail = Mail {
         from: &delivery.sender.return_path,
-        to: &to,
+        to,
         authid: userid,
         notify: redirect.dsn_notify.as_deref(),
         ret: redirect.dsn_ret.as_deref(),

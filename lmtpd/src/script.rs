@@ -12,6 +12,8 @@ use crate::recipient::{Recipient, fuzzy_match};
 use libcyrus::base::VERSION;
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
+use libcyrus::dav::card::{address_book, has_address};
+use libcyrus::dav::db::DavDb;
 use libcyrus::dav::sieve::{ScriptDir, active_script, ensure_bytecode};
 use libcyrus::sieve::code::Location;
 use libcyrus::sieve::run::{Host, Included, NotIncluded};
@@ -77,6 +79,8 @@ pub(crate) struct Asker<'d> {
     pub recipient: &'d Recipient,
     /// The user, if the recipient is one.
     pub userid: Option<Vec<u8>>,
+    /// The user's address books, opened when first needed.
+    pub cards: Option<DavDb>,
 }
 
 /// The name a script gives a mailbox, inside; one like `\Trash` is the mailbox of that special use, the empty name
@@ -208,13 +212,17 @@ impl Host for Asker<'_> {
         Some(value.into_bytes())
     }
 
-    /// There are no address books yet.
-    fn is_list(&mut self, _uri: &[u8]) -> bool {
-        false
+    fn is_list(&mut self, uri: &[u8]) -> bool {
+        address_book(self.catalog(), self.user(), uri).is_some()
     }
 
-    fn list_contains(&mut self, _uri: &[u8], _member: &[u8]) -> bool {
-        false
+    fn list_contains(&mut self, uri: &[u8], member: &[u8]) -> bool {
+        let Some(book) = address_book(self.catalog(), self.user(), uri) else { return false };
+        if self.cards.is_none() {
+            self.cards = DavDb::open_user_existing(self.catalog(), self.user()).ok().flatten();
+        }
+        let cards = self.cards.as_ref();
+        cards.is_some_and(|cards| has_address(cards, &book, member).unwrap_or(false))
     }
 
     fn is_duplicate(&mut self, id: &[u8]) -> bool {

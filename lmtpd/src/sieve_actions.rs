@@ -15,6 +15,8 @@ use libcyrus::auth::AuthState;
 use libcyrus::autocreate::give_special_uses;
 use libcyrus::base::config::Opt;
 use libcyrus::base::log::{self, Priority};
+use libcyrus::dav::card::{address_book, addresses};
+use libcyrus::dav::db::DavDb;
 use libcyrus::net::local::{Notification, Notifier, Patience};
 use libcyrus::net::smtp::{self, Mail};
 use libcyrus::sieve::run::{
@@ -91,7 +93,8 @@ pub(crate) fn filter(delivery: &mut Delivery<'_>, recipient: &Recipient) -> Filt
             active: settings.map(|settings| settings.active).unwrap_or_default(),
             limits: doer.delivery.lmtpd.store.settings().limits.clone(),
         };
-        let mut asker = Asker { delivery: doer.delivery, recipient, userid: doer.userid.clone() };
+        let mut asker =
+            Asker { delivery: doer.delivery, recipient, userid: doer.userid.clone(), cards: None };
         run(program, input, &mut asker)
     };
     if outcome.perform(&mut doer).is_err() {
@@ -283,6 +286,14 @@ impl Doer<'_, '_> {
         Ok(())
     }
 
+    /// The addresses of an external list, if there are any.
+    fn members(&self, uri: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let catalog = &self.delivery.lmtpd.catalog;
+        let book = address_book(catalog, self.user(), uri)?;
+        let cards = DavDb::open_user_existing(catalog, self.user()).ok()??;
+        addresses(&cards, &book).ok().filter(|members| !members.is_empty())
+    }
+
     /// Files a copy of what was sent. C: do_fcc()
     fn file_copy(&mut self, folder: &Folder, text: &[u8]) {
         let catalog = &self.delivery.lmtpd.catalog;
@@ -412,7 +423,12 @@ impl Effects for Doer<'_, '_> {
         }
         let (header, body) = self.header_and_body();
         let header = redirect.headers.as_deref().unwrap_or(header);
-        outgoing::forward(self.delivery, self.userid.as_deref(), redirect, header, body)
+        let members = if redirect.is_list {
+            self.members(&redirect.address).ok_or("no such list, or nobody is on it")?
+        } else {
+            vec![redirect.address.clone()]
+        };
+        outgoing::forward(self.delivery, self.userid.as_deref(), redirect, &members, [header, body])
             .map_err(|refusal| refusal.to_string())?;
         self.mark(&id, &to, &date, time::now());
         let (id, address) = (self.id(), log::printable(&redirect.address, 1024));
