@@ -28,12 +28,14 @@ pub fn check_but(name: &str, server: Server, actual: &str, exceptions: &[&str]) 
     let expected = recorded(name);
     leave(name, server, actual);
     for title in exceptions {
-        let (theirs, ours) = (section(&expected, title), section(actual, title));
+        let (theirs, ours) = (section_of(&expected, title), section_of(actual, title));
         assert!(!theirs.is_empty(), "{name}: no section {title}");
         assert!(theirs != ours, "{name}: {title} no longer differs: take it off the exceptions");
     }
     let kept = |text: &str| {
-        exceptions.iter().fold(text.to_string(), |text, title| text.replacen(&section(&text, title), "", 1))
+        exceptions
+            .iter()
+            .fold(text.to_string(), |text, title| text.replacen(&section_of(&text, title), "", 1))
     };
     if let Some(report) = difference(&kept(&expected), &kept(actual)) {
         panic!("{name} on {server:?}: {report}");
@@ -57,8 +59,16 @@ fn recorded(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
+/// A section of a record, headed by `== title`; empty when there is none.
+///
+/// # Panics
+/// There is no such record.
+pub fn section(name: &str, title: &str) -> String {
+    section_of(&recorded(name), title)
+}
+
 /// The section with its title, empty when there is none.
-fn section(text: &str, title: &str) -> String {
+fn section_of(text: &str, title: &str) -> String {
     let head = format!("== {title}\n");
     let Some(start) = text.find(&head) else { return String::new() };
     let body = text.get(start + head.len()..).unwrap_or_default();
