@@ -8,6 +8,7 @@
 #   make check-mta  the guide's chapters on Postfix and Sendmail followed with both (root; debug build as make check makes it)
 #   make storm    200 times kill -9 under load, then both makes of servers on one spool for a minute (root, oracle installed)
 #   make storm100k  100,000 messages (N=...) by 8 connections, read and expunged meanwhile, a kill -9 each second
+#   make fuzz      every fuzz target for FUZZ_SECONDS (600), by cargo-fuzz
 #   make bench     measure ours beside Cyrus (needs ../shared/bench and root)
 #   make deps      install the Debian packages a build needs (root), or name those that are missing
 
@@ -21,7 +22,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BUILD_TARGET = CARGO_TARGET_DIR=$(TARGET)
 
-.PHONY: all demo check check-guide check-mta storm storm100k build fmt clippy docs unit live oracle install bench deps deps-demo deps-live clean
+.PHONY: all demo check check-guide check-mta storm storm100k fuzz build fmt clippy docs unit live oracle install bench deps deps-demo deps-live clean
 
 all: deps
 	$(CARGO) build --release --workspace
@@ -100,6 +101,17 @@ storm: all
 storm100k: all
 	LIBEXECDIR=/bin BINDIR=/bin SYSCONFDIR=/etc MANDIR=/man UNITDIR=/unit PREFIX=/ DESTDIR="$(abspath $(TARGET))/guide" sh scripts/install.sh "$(TARGET)/release" >/dev/null
 	tests/storm/storm.py flood "$(TARGET)/guide/bin" $(or $(N),100000)
+
+# Findings stay below target/fuzz; a dictionary is taken where the protocol has one.
+FUZZ_TARGETS = sieve_parse sieve_verify sieve_run lmtp_session pop3_session sieve_session socketmap_session
+fuzz:
+	@command -v cargo-fuzz >/dev/null || { echo "make fuzz: needs cargo-fuzz (cargo install cargo-fuzz)" >&2; exit 1; }
+	set -e; for target in $(FUZZ_TARGETS); do \
+	    dict=fuzz/dictionaries/$${target%_session}.dict; corpus="$(abspath $(TARGET))/fuzz/$$target"; mkdir -p "$$corpus"; \
+	    case $$target in *_session) dict="-dict=$$PWD/$$dict";; *) dict=;; esac; \
+	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none "$$target" "$$corpus" -- -max_total_time=$(or $(FUZZ_SECONDS),600) \
+	        -max_len=4096 -timeout=20 -rss_limit_mb=800 $$dict; \
+	done
 
 bench: all
 	sh scripts/bench.sh "$(TARGET)/release"
