@@ -1,7 +1,7 @@
 //! Which script filters a recipient's mail, its bytecode, and what it may ask while it runs.
 //! C: run_sieve(), sieve_find_script(), getinclude() and the other callbacks of lmtp_sieve.c
 //!
-//! A user's script is the active one of the Sieve directory; a shared mailbox names a global one in the annotation
+//! A user's script is the active one of the Sieve directory, or the bytecode in `~/.sieve` with `sieveusehomedir`; a shared mailbox names a global one in the annotation
 //! `/vendor/cmu/cyrus-imapd/sieve`. Bytecode is compiled anew first when it is older than its source.
 //!
 //! DIAGNOSTICS: `Illegal script name '..' for user '..'`, `sieve log: ...`.
@@ -21,11 +21,12 @@ use libcyrus::store::Catalog;
 use libcyrus::store::annotate::Scope;
 use libcyrus::store::duplicate::DeliveryKey;
 use libcyrus::store::mboxlist::{MbEntry, MbKind};
+use libcyrus::sys::privilege;
 use libcyrus::util::ids::UnixTime;
 use libcyrus::util::mboxname::{MboxName, Parts};
 use libcyrus::util::mutf7;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest bytecode that is run.
 const BYTECODE_OCTETS: u64 = 16 * 1024 * 1024;
@@ -44,6 +45,9 @@ pub(crate) fn find(delivery: &Delivery<'_>, recipient: &Recipient) -> Option<Scr
     let lmtpd = delivery.lmtpd;
     let store = &lmtpd.store;
     let catalog = &lmtpd.catalog;
+    if let Some(home) = home(delivery, recipient) {
+        return load(&home?.join(".sieve")).map(|(identity, bytecode)| Script { bytecode, identity });
+    }
     let (userid, dir, name) = match recipient.parts.userid() {
         Some(userid) => {
             let active = active_script(store, &userid).ok()??;
@@ -60,6 +64,13 @@ pub(crate) fn find(delivery: &Delivery<'_>, recipient: &Recipient) -> Option<Scr
     // Without source the bytecode is run as it is.
     let _ = ensure_bytecode(store, userid.as_deref(), &dir, &name);
     load(&dir.bytecode(&name)).map(|(identity, bytecode)| Script { bytecode, identity })
+}
+
+/// With `sieveusehomedir` the home directory of a user, who may have none.
+fn home(delivery: &Delivery<'_>, recipient: &Recipient) -> Option<Option<PathBuf>> {
+    let localpart = recipient.parts.localpart.as_deref()?;
+    let in_homes = delivery.lmtpd.config.switch(Opt::Sieveusehomedir);
+    in_homes.then(|| privilege::home_of(std::str::from_utf8(localpart).ok()?))
 }
 
 fn load(path: &Path) -> Option<(u64, Vec<u8>)> {
@@ -249,6 +260,11 @@ impl Host for Asker<'_> {
         let lmtpd = self.delivery.lmtpd;
         let domain = self.recipient.parts.domain.as_deref();
         let personal = if location == Location::Personal { self.userid.as_deref() } else { None };
+        if let Some(home) = personal.and_then(|_| home(self.delivery, self.recipient)) {
+            let file = std::str::from_utf8(name).ok().and_then(|name| Some(home?.join(name)));
+            let loaded = file.and_then(|file| load(&file)).ok_or(NotIncluded::NotLoaded)?;
+            return Ok(Included { identity: loaded.0, bytecode: loaded.1 });
+        }
         let dirs = match personal {
             Some(userid) => vec![ScriptDir::of_user(&lmtpd.catalog, userid).ok().flatten()],
             None => {

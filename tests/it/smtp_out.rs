@@ -67,6 +67,12 @@ const MANNERS: &[Manners] = &[
         answers: &[("AUTH", "535 5.7.8 no\r\n")],
     },
     Manners {
+        name: "authentication not offered",
+        options: &[("smtp_host", "127.0.0.1:@PORT@"), ("smtp_auth_authname", "relay")],
+        ehlo: PLAIN,
+        answers: &[],
+    },
+    Manners {
         name: "too small",
         options: &[("smtp_host", "127.0.0.1:@PORT@")],
         ehlo: "250-stub\r\n250 SIZE 10\r\n",

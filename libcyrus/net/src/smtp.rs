@@ -160,15 +160,14 @@ impl Client {
         };
         let stream = server.connect().map_err(|error| fail(&error))?;
         let mut client = Self::over(stream, None);
-        client.greet().map_err(|error| fail(&error))?;
-        if server.wants_tls && client.capabilities.starttls {
-            client.start_tls(config, &server.host).map_err(|error| fail(&error))?;
+        if server.wants_tls {
+            let tls = tls::Client::from_config(config).map_err(|error| fail(&error))?;
+            client.stream.start_tls_client(&tls, &server.host, TIMEOUT).map_err(|error| fail(&error))?;
         }
-        let authname = config.string(Opt::SmtpAuthAuthname);
-        if let (Some(authname), Some(mechanisms), false) =
-            (authname, client.capabilities.auth.clone(), server.without_auth)
-        {
-            if let Err(error) = client.log_in(config, authname, &mechanisms, &server.host) {
+        client.greet().map_err(|error| fail(&error))?;
+        let authname = config.string(Opt::SmtpAuthAuthname).filter(|_| !server.without_auth);
+        if let Some(authname) = authname {
+            if let Err(error) = client.authenticate(config, authname, &server.host) {
                 client.quit();
                 return Err(fail(&error));
             }
@@ -229,6 +228,17 @@ impl Client {
         }
         self.stream.start_tls_client(&tls::Client::from_config(config)?, host, TIMEOUT)?;
         self.ehlo()
+    }
+
+    /// AUTH; where none is offered in the clear, inside TLS. C: backend_authenticate()
+    fn authenticate(&mut self, config: &Config, authname: &str, host: &str) -> Result<(), Error> {
+        if self.capabilities.auth.is_none() && self.capabilities.starttls {
+            self.start_tls(config, host)?;
+        }
+        match self.capabilities.auth.clone() {
+            Some(mechanisms) => self.log_in(config, authname, &mechanisms, host),
+            None => Err(Error::Sasl(-4, "no mechanism available".to_owned())),
+        }
     }
 
     fn log_in(&mut self, config: &Config, authname: &str, mechanisms: &str, host: &str) -> Result<(), Error> {

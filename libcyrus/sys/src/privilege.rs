@@ -5,6 +5,12 @@ use std::io;
 
 use nix::unistd::{Gid, Uid, initgroups, setgid, setuid};
 
+/// The home directory of a user of the system.
+#[must_use]
+pub fn home_of(user: &str) -> Option<std::path::PathBuf> {
+    nix::unistd::User::from_name(user).ok().flatten().map(|user| user.dir)
+}
+
 /// What stays of root's powers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
@@ -79,3 +85,14 @@ fn capset(effective: u32, permitted: u32) -> io::Result<()> {
 const CAP_NET_BIND_SERVICE: u32 = 10;
 /// linux/capability.h
 const LINUX_CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn homes_are_those_of_the_system() {
+        assert_eq!(home_of("root"), Some("/root".into()));
+        assert_eq!(home_of("no such user"), None);
+    }
+}
