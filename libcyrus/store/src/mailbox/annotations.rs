@@ -5,7 +5,8 @@
 //! transaction, before the index (C: `mailbox_commit()`).
 
 use super::change::{QuotaUse, StoredAnnotation, Touch};
-use super::open::{IndexGuard, Mailbox};
+use super::guard::IndexGuard;
+use super::open::Mailbox;
 use crate::annotate::definitions::CYRUS_PREFIX;
 use crate::annotate::{Annotation, Key, OWNER};
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 //! Moving messages to the archive partition (reference/mailbox-files.md 8.5).
 
 use super::change::Touch;
+use super::guard::IndexGuard;
 use super::index::{InternalFlags, MailboxOptions, Record};
-use super::open::IndexGuard;
 use super::spool;
 use crate::context::Settings;
 use crate::error::Result;

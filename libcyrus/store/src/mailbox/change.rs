@@ -7,13 +7,14 @@
 
 use super::annotations::AnnotationWrite;
 use super::cache::CacheWriters;
+use super::guard::IndexGuard;
 use super::header::MailboxHeader;
 use super::index::{
     IndexHeader, InternalFlags, MailboxOptions, Record, SystemFlags, annot_crc, basic_crc,
     is_virtual_annotation, virtual_annot_crc,
 };
 use super::location::Location;
-use super::open::{IndexGuard, Mailbox};
+use super::open::Mailbox;
 use crate::catalog::Catalog;
 use crate::conversations::split::{BASE_ENTRY, hex, note_splits};
 use crate::conversations::{Added, Conversations, Recount, Splits, kind_of};

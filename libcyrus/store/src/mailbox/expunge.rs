@@ -1,9 +1,10 @@
 //! Expunging, and unlinking what was expunged (reference/mailbox-files.md 8.3).
 
 use super::change::Touch;
+use super::guard::IndexGuard;
 use super::index::{InternalFlags, MailboxOptions, Record};
 use super::location::Location;
-use super::open::{IndexGuard, Mailbox};
+use super::open::Mailbox;
 use super::spool;
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Order};

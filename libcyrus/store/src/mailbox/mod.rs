@@ -7,7 +7,8 @@
 //! | [`index`] | cyrus.index: header, records, versions |
 //! | [`cache`] | cyrus.cache: envelope, structure, search text of each message |
 //! | [`spool`] | message files |
-//! | `open` | [`Mailbox`] and its [`IndexGuard`] |
+//! | `open` | [`Mailbox`]: its locks, its files as they are now |
+//! | `guard` | [`IndexGuard`]: what is read and changed under the index lock |
 //! | `change` | what a session changed, and the order in which it is written |
 //! | `expunge`, `repack`, `archive`, `life`, `restore`, [`reconstruct`] | the longer operations |
 //!
@@ -27,6 +28,7 @@ pub mod cache;
 mod change;
 pub mod disk;
 mod expunge;
+mod guard;
 pub mod header;
 pub mod index;
 mod life;
@@ -40,11 +42,12 @@ pub mod spool;
 pub use annotations::{AnnotationWrite, NewAnnotation};
 pub use change::{Changed, QuotaUse, StoredAnnotation, Touch};
 pub use expunge::{ExpungeOutcome, UnlinkMark};
+pub use guard::{IndexGuard, Records};
 pub use header::{FlagLimit, MailboxHeader};
 pub use index::{
     IndexHeader, InternalFlags, MailboxOptions, Record, RecordView, SystemFlags, UserFlags, Version,
 };
 pub use life::{CreateParams, Renamed};
 pub use location::Location;
-pub use open::{Cleanup, IndexGuard, Mailbox, Records};
+pub use open::{Cleanup, Mailbox};
 pub use restore::Restore;

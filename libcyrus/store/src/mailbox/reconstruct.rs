@@ -5,10 +5,11 @@
 //! [`Repair::Mend`] nothing is written.
 
 use super::change::{Changes, StoredAnnotation, Touch};
+use super::guard::IndexGuard;
 use super::index::{InternalFlags, MailboxOptions, Record};
 use super::life::CreateParams;
 use super::location::Location;
-use super::open::{IndexGuard, Mailbox};
+use super::open::Mailbox;
 use super::spool;
 use crate::append::ParsedMessage;
 use crate::context::Store;
@@ -550,7 +551,7 @@ impl Walk<'_, '_> {
             record.gmtime = record.internaldate;
         }
         if record.sentdate.0 == 0 {
-            record.sentdate = super::open::local_midnight_of(record.internaldate);
+            record.sentdate = super::guard::local_midnight_of(record.internaldate);
         }
     }
 

@@ -1,9 +1,9 @@
 //! Bringing expunged messages back: as copies with new UIDs (reference/mailbox-files.md 8.3).
 
 use super::change::Touch;
+use super::guard::IndexGuard;
 use super::header::FlagLimit;
 use super::index::{InternalFlags, Record, SystemFlags};
-use super::open::IndexGuard;
 use super::spool;
 use crate::error::{Error, Result};
 use cyrus_util::ids::{RecNo, Uid};
