@@ -423,9 +423,16 @@ def flood(instance, amount):
     ending = threading.Thread(target=load.end)
     ending.start()
     kinds = collections.Counter()
+    alone = hangups = 0
     while ending.is_alive():
         ending.join(1)
         children = instance.children()
+        # A service whose processes die five times unused is disabled until the next SIGHUP, as under the C master.
+        alone = alone + 1 if len(children) < 2 else 0
+        if alone > 3:
+            os.kill(instance.master_pid(), signal.SIGHUP)
+            hangups += 1
+            alone = 0
         if children and not load.done.is_set():
             pid, name = random.choice(children)
             try:
@@ -433,7 +440,7 @@ def flood(instance, amount):
                 kinds[name] += 1
             except OSError:
                 pass
-    print(f"kill -9: {dict(kinds)}; {amount} messages in {time.monotonic() - began:.0f} s")
+    print(f"kill -9: {dict(kinds)}; SIGHUP to the master: {hangups}; {amount} messages in {time.monotonic() - began:.0f} s")
     return load
 
 
