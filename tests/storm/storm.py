@@ -345,7 +345,8 @@ class Flood:
                         raise OSError("not taken")
                     self.acknowledged[user].add(subject)
                     subject = None
-            except (OSError, EOFError):
+            except (OSError, EOFError) as error:
+                self.refused += isinstance(error, ConnectionRefusedError)
                 # What was under way is sent again, as an MTA does. One killed between the commit of the mailbox and
                 # the mark in deliver.db comes twice, with the original too; count() tells these apart, and still fails.
                 self.broken += 1
@@ -387,7 +388,8 @@ class Flood:
                         if imap.ok(b"UID EXPUNGE " + text):
                             self.expunged += len(victims[:500])
                     time.sleep(0.2)
-            except (OSError, EOFError):
+            except (OSError, EOFError) as error:
+                self.refused += isinstance(error, ConnectionRefusedError)
                 self.broken += 1
                 time.sleep(0.05)
 
@@ -423,16 +425,15 @@ def flood(instance, amount):
     ending = threading.Thread(target=load.end)
     ending.start()
     kinds = collections.Counter()
-    alone = hangups = 0
+    hangups = 0
     while ending.is_alive():
         ending.join(1)
         children = instance.children()
         # A service whose processes die five times unused is disabled until the next SIGHUP, as under the C master.
-        alone = alone + 1 if len(children) < 2 else 0
-        if alone > 3:
+        if load.refused > 100:
             os.kill(instance.master_pid(), signal.SIGHUP)
             hangups += 1
-            alone = 0
+            load.refused = 0
         if children and not load.done.is_set():
             pid, name = random.choice(children)
             try:
