@@ -292,7 +292,7 @@ class Flood:
         self.unsure = {user: set() for user in self.users}
         self.resent = set()
         self.seen = {user: {} for user in self.users}
-        self.expunged = self.broken = 0
+        self.expunged = self.broken = self.refused = 0
         self.done = threading.Event()
         self.writers = [threading.Thread(target=self.deliver, args=(n,)) for n in range(8)]
         self.readers = [threading.Thread(target=self.read, args=(user,)) for user in self.users]
