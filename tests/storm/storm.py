@@ -76,17 +76,24 @@ class Instance:
             os.unlink(f"{self.dir}/master.pid")
         subprocess.run([f"{self.master}/master", "-d", "-C", f"{self.dir}/imapd.conf", "-M", f"{self.dir}/cyrus.conf",
                         "-p", f"{self.dir}/master.pid"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait()
+
+    def is_up(self):
+        """Whether every service takes connections."""
+        try:
+            for _, imap, lmtp in self.makes.values():
+                socket.create_connection(("127.0.0.1", imap)).close()
+                socket.create_connection(("127.0.0.1", lmtp)).close()
+            return True
+        except OSError:
+            return False
+
+    def wait(self):
         deadline = time.monotonic() + 20
-        while True:
-            try:
-                for _, imap, lmtp in self.makes.values():
-                    socket.create_connection(("127.0.0.1", imap)).close()
-                    socket.create_connection(("127.0.0.1", lmtp)).close()
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise SystemExit("storm: the servers do not come up")
-                time.sleep(0.05)
+        while not self.is_up():
+            if time.monotonic() > deadline:
+                raise SystemExit("storm: the servers do not come up")
+            time.sleep(0.05)
 
     def master_pid(self):
         with open(f"{self.dir}/master.pid") as file:
@@ -441,6 +448,10 @@ def flood(instance, amount):
                 kinds[name] += 1
             except OSError:
                 pass
+    if not instance.is_up():
+        os.kill(instance.master_pid(), signal.SIGHUP)
+        hangups += 1
+        instance.wait()
     print(f"kill -9: {dict(kinds)}; SIGHUP to the master: {hangups}; {amount} messages in {time.monotonic() - began:.0f} s")
     return load
 
