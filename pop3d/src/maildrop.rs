@@ -2,7 +2,8 @@
 //!
 //! The list is taken under the mailbox's locks; then all of them are let go. A message that an IMAP client
 //! expunges meanwhile stays on the list and can no longer be fetched; QUIT looks each message up by its UID
-//! in a mailbox of the same UIDVALIDITY.
+//! in the same mailbox: its unique id and its UIDVALIDITY tell it from one made anew
+//! under the old name.
 
 use crate::process::Pop3d;
 use libcyrus::auth::{AuthState, Denied, Granted, Op, Target, authorize};
@@ -49,6 +50,7 @@ pub struct Maildrop {
     pub uidvalidity: UidValidity,
     /// Right `t`, or `popuseacl` is off.
     pub may_delete: bool,
+    uniqueid: Option<Vec<u8>>,
     location: Location,
     login_time: UnixTime,
 }
@@ -96,6 +98,10 @@ impl Maildrop {
     pub fn open(pop3d: &Pop3d, auth: &AuthState, entry: &MbEntry) -> Result<Option<Self>, Refusal> {
         let config = &pop3d.config;
         let login_time = UnixTime(time::now());
+        if pop3d.catalog.cached_status(&entry.name).is_some_and(|known| known.messages == 0) {
+            log_empty(auth);
+            return Ok(None);
+        }
         let owner = entry.name.owner(pop3d.catalog.rules());
         let lock = pop3d.store.lock_owner(owner.as_deref(), Mode::Shared)?;
         let entry = pop3d.catalog.lookup(&entry.name)?;
@@ -106,10 +112,7 @@ impl Maildrop {
         let guard = mailbox.lock_index(&lock, Mode::Shared)?;
         let header = guard.header();
         if config.switch(Opt::Statuscache) && header.exists == 0 {
-            log::write(
-                Priority::Info,
-                format_args!("optimized mode for empty maildrop: {}", log::printable(auth.userid(), 256)),
-            );
+            log_empty(auth);
             return Ok(None);
         }
         let minpoll_s = config.duration_s(Opt::Popminpoll);
@@ -137,8 +140,16 @@ impl Maildrop {
         let has_new_uidl = header.options.has(MailboxOptions::POP3_NEW_UIDL);
         let uidvalidity = header.uidvalidity;
         guard.abort();
-        let name = entry.name;
-        Ok(Some(Self { name, messages, has_new_uidl, uidvalidity, may_delete, location, login_time }))
+        Ok(Some(Self {
+            name: entry.name,
+            messages,
+            has_new_uidl,
+            uidvalidity,
+            may_delete,
+            uniqueid: entry.uniqueid,
+            location,
+            login_time,
+        }))
     }
 
     /// A message that is there and was not marked by DELE.
@@ -200,6 +211,9 @@ impl Maildrop {
         let owner = self.name.owner(pop3d.catalog.rules());
         let lock = pop3d.store.lock_owner(owner.as_deref(), Mode::Exclusive)?;
         let entry = pop3d.catalog.lookup(&self.name)?;
+        if entry.uniqueid != self.uniqueid {
+            return Err(Error::NotFound);
+        }
         let may_delete = authorize_maildrop(pop3d, auth, Op::DeleteMessage, &entry).is_ok();
         let sets_seen = pop3d.config.switch(Opt::Popuseimapflags)
             && authorize_maildrop(pop3d, auth, Op::SetSeen, &entry).is_ok();
@@ -266,6 +280,11 @@ impl Maildrop {
         let least = self.login_time.0.saturating_sub(minpoll_s.saturating_mul(padding));
         UnixTime(last.0.max(least).saturating_add(minpoll_s))
     }
+}
+
+fn log_empty(auth: &AuthState) {
+    let userid = log::printable(auth.userid(), 256);
+    log::write(Priority::Info, format_args!("optimized mode for empty maildrop: {userid}"));
 }
 
 /// A message's place in the list.

@@ -26,6 +26,8 @@ use std::sync::Arc;
 /// Options of the command line (C: pop3d(8)).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
+    /// `-k`: Kerberos 4, which Debian's is built without, too: every connection gets the usage.
+    pub kpop: bool,
     /// `-s`: TLS before the greeting.
     pub tls_at_once: bool,
     /// `-p ssf`: strength of a layer that something else already provides.
@@ -152,13 +154,9 @@ fn options(args: &[OsString]) -> Result<Options, Fatal> {
     let usage = |text: String| Fatal::new(text, EX_USAGE);
     let spec = Spec { short: "skp:", long: &[] };
     let args = Args::parse("pop3d".as_ref(), args, &spec).map_err(usage)?;
-    if args.has('k') {
-        // Debian's is built without Kerberos 4, too, and answers every connection so.
-        return Err(usage("usage: pop3d [-C <alt_config>] [-k] [-s]".to_owned()));
-    }
     let external_ssf = match args.value('p').and_then(|v| v.to_str()) {
         Some(text) => text.parse().map_err(|_| usage(format!("pop3d: -p {text}: not a number")))?,
         None => 0,
     };
-    Ok(Options { tls_at_once: args.has('s'), external_ssf })
+    Ok(Options { kpop: args.has('k'), tls_at_once: args.has('s'), external_ssf })
 }

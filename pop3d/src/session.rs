@@ -8,6 +8,7 @@ use crate::message::{self, Part};
 use crate::process::Pop3d;
 use libcyrus::auth::AuthState;
 use libcyrus::base::config::Opt;
+use libcyrus::base::exit::EX_USAGE;
 use libcyrus::base::log::{self, Priority};
 use libcyrus::net::prot::{Stream, Wake};
 use libcyrus::net::{Error, tls};
@@ -134,6 +135,11 @@ impl<'p> Session<'p> {
 
     fn serve(&mut self) -> Result<End, Error> {
         login::set_peer(self);
+        if self.pop3d.options.kpop {
+            self.err("usage: pop3d [-C <alt_config>] [-k] [-s]");
+            self.stream.flush()?;
+            return Ok(End::Exit(EX_USAGE));
+        }
         if self.pop3d.options.tls_at_once && !login::tls_at_once(self) {
             return Ok(End::Reuse);
         }

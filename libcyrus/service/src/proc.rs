@@ -36,24 +36,24 @@ pub struct Entry {
     pub command: Vec<u8>,
 }
 
-/// Which login limit was reached: the count and its limit.
+/// A login limit was reached: of each limit that is set, the count and the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitReached {
+pub struct LimitReached {
     /// `maxlogins_per_host`.
-    Host(u32, u32),
+    pub host: Option<(u32, u32)>,
     /// `maxlogins_per_user`.
-    User(u32, u32),
+    pub user: Option<(u32, u32)>,
 }
 
 impl LimitReached {
-    /// `Too many open connections (...)`, for the log and the client.
+    /// `Too many open connections (...)`, for the log and the client; like C's, it tells of both limits where both are set.
     #[must_use]
     pub fn sentence(self, host: &str, user: &[u8]) -> String {
-        let which = match self {
-            Self::Host(now, most) => format!("{now} of {most} from {host}"),
-            Self::User(now, most) => format!("{now} of {most} for {}", log::printable(user, 256)),
-        };
-        format!("Too many open connections ({which})")
+        let of_host = self.host.map(|(now, most)| format!("{now} of {most} from {host}"));
+        let of_user =
+            self.user.map(|(now, most)| format!("{now} of {most} for {}", log::printable(user, 256)));
+        let told: Vec<String> = of_host.into_iter().chain(of_user).collect();
+        format!("Too many open connections ({})", told.join(", "))
     }
 }
 
@@ -225,14 +225,12 @@ fn count(
     let number = |is: &dyn Fn(&Entry) -> bool| {
         u32::try_from(entries.iter().filter(|(_, e)| is(e)).count()).unwrap_or(u32::MAX)
     };
-    let (hosts, users) = (number(&|e| e.host == host), number(&|e| e.user == user));
-    if max_host > 0 && hosts >= max_host {
-        return Err(LimitReached::Host(hosts, max_host));
-    }
-    if max_user > 0 && users >= max_user {
-        return Err(LimitReached::User(users, max_user));
-    }
-    Ok(())
+    let reached = LimitReached {
+        host: (max_host > 0).then(|| (number(&|e| e.host == host), max_host)),
+        user: (max_user > 0).then(|| (number(&|e| e.user == user), max_user)),
+    };
+    let is_full = [reached.host, reached.user].into_iter().flatten().any(|(now, most)| now >= most);
+    if is_full { Err(reached) } else { Ok(()) }
 }
 
 /// Sends SIGTERM to all other processes of `user`. C: proc_killuser()
@@ -316,8 +314,13 @@ mod tests {
             |host: &[u8], user: &[u8]| Entry { host: host.to_vec(), user: user.to_vec(), ..Entry::default() };
         let all = [(1, entry(b"a", b"ann")), (2, entry(b"a", b"bob")), (3, entry(b"b", b"ann"))];
         assert_eq!(count(&all, b"a", b"ann", 3, 3), Ok(()));
-        assert_eq!(count(&all, b"a", b"ann", 2, 0), Err(LimitReached::Host(2, 2)));
-        assert_eq!(count(&all, b"c", b"ann", 1, 2), Err(LimitReached::User(2, 2)));
+        let refused = |host: &[u8], user: &[u8], max_host, max_user| {
+            count(&all, host, user, max_host, max_user).map_err(|it| it.sentence("h", user)).err()
+        };
+        let told = |limits: &str| Some(format!("Too many open connections ({limits})"));
+        assert_eq!(refused(b"a", b"ann", 2, 0), told("2 of 2 from h"));
+        assert_eq!(refused(b"c", b"ann", 1, 2), told("0 of 1 from h, 2 of 2 for ann"));
+        assert_eq!(refused(b"a", b"cleo", 2, 5), told("2 of 2 from h, 0 of 5 for cleo"));
         assert_eq!(count(&all, b"c", b"cleo", 1, 1), Ok(()));
     }
 
