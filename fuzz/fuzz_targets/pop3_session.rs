@@ -3,8 +3,15 @@
 
 mod session;
 
+use session::{net, unix};
+
 session_target!(
     cyrus_pop3d::process::Pop3d,
-    &[],
-    &[b"", b"USER ann\r\nPASS x\r\n", b"USER ann\r\nPASS x\r\nSTAT\r\nUIDL\r\n", b"AUTH PLAIN AGFubgB4\r\n"]
+    &[
+        net(b""),
+        net(b"USER ann\r\nPASS x\r\n"),
+        net(b"AUTH "),
+        net(b"USER ann\r\nPASS x\r\nSTAT\r\nUIDL\r\n"),
+        unix(b"AUTH PLAIN AGFubgB4\r\nDELE 2\r\n"),
+    ]
 );

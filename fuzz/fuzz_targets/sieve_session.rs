@@ -3,13 +3,15 @@
 
 mod session;
 
+use session::{net, unix};
+
 session_target!(
     cyrus_timsieved::process::Timsieved,
-    &[],
     &[
-        b"",
-        b"AUTHENTICATE \"PLAIN\" \"AGFubgB4\"\r\n",
-        b"AUTHENTICATE \"PLAIN\" \"AGFubgB4\"\r\nPUTSCRIPT \"a\" {5+}\r\nkeep;\r\nSETACTIVE \"a\"\r\n",
-        b"AUTHENTICATE \"PLAIN\" \"AGFubgB4\"\r\nCHECKSCRIPT ",
+        net(b""),
+        net(b"AUTHENTICATE \"PLAIN\" \"AGFubgB4\"\r\n"),
+        net(b"AUTHENTICATE "),
+        unix(b"AUTHENTICATE \"PLAIN\" \"AGFubgB4\"\r\nPUTSCRIPT \"a\" {5+}\r\nkeep;\r\nSETACTIVE \"a\"\r\n"),
+        unix(b"AUTHENTICATE \"PLAIN\" \"AGFubgB4\"\r\nCHECKSCRIPT "),
     ]
 );

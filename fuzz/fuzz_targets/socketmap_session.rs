@@ -3,4 +3,9 @@
 
 mod session;
 
-session_target!(cyrus_smmapd::process::Smmapd, &[], &[b"", b"7:map ann,", b"24:map ann+sub@mail.example,"]);
+use session::{net, unix};
+
+session_target!(
+    cyrus_smmapd::process::Smmapd,
+    &[unix(b""), net(b"7:map ann,"), unix(b"24:map ann+sub@mail.example,"),]
+);
