@@ -404,9 +404,10 @@ impl<'p> Session<'p> {
         Ok(End::Reuse)
     }
 
-    /// Says in `proc/<pid>` what is being done.
+    /// Says in `proc/<pid>` what is being done; the name that USER gave stands there before the login, as C's does.
     fn register_command(&mut self, command: &[u8]) {
-        let userid = self.user.as_ref().map_or(&[][..], AuthState::userid);
+        let userid =
+            self.user.as_ref().map(AuthState::userid).or(self.pending.as_deref()).unwrap_or_default();
         let mailbox = self.maildrop.as_ref().map_or(&[][..], |maildrop| maildrop.name.as_bytes());
         // A proc file that cannot be written is logged there; the client is served all the same.
         let _ = self.pop3d.proc.register(self.clienthost.as_bytes(), userid, mailbox, command);

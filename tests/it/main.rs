@@ -17,6 +17,7 @@ mod lmtp_cases;
 mod notifyd;
 mod partitions;
 mod pop3;
+mod pop3_silent;
 mod recover;
 mod script;
 mod sieve;
