@@ -7,6 +7,7 @@ use crate::error::Result;
 use cyrus_base::config::Opt;
 use cyrus_store::Catalog;
 use cyrus_store::mboxlist::MbEntry;
+use cyrus_util::hex;
 use cyrus_util::mboxname::MboxName;
 use rusqlite::params;
 
@@ -74,18 +75,18 @@ fn key(book: &MbEntry) -> String {
 fn unescaped(uri: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(uri.len());
     let mut rest = uri;
-    while let Some((&octet, tail)) = rest.split_first() {
-        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let digits = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(decoded) if octet == b'%' => {
-                out.push(decoded);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                out.push(octet);
+    while let [octet, tail @ ..] = rest {
+        rest = tail;
+        let escaped = match (octet, tail) {
+            (b'%', [high, low, tail @ ..]) => hex::octet(*high, *low).map(|escaped| (escaped, tail)),
+            _ => None,
+        };
+        match escaped {
+            Some((escaped, tail)) => {
+                out.push(escaped);
                 rest = tail;
             }
+            None => out.push(*octet),
         }
     }
     out

@@ -1,5 +1,6 @@
 //! Message identity: the SHA-1 of the whole message file (reference/mailbox-files.md 4).
 
+use crate::hex;
 use sha1::{Digest, Sha1};
 use std::fmt;
 
@@ -22,9 +23,7 @@ impl Guid {
         }
         let mut bytes = [0; 20];
         for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            let high = char::from(pair[0]).to_digit(16)?;
-            let low = char::from(pair[1]).to_digit(16)?;
-            *byte = u8::try_from(high * 16 + low).ok()?;
+            *byte = hex::octet(pair[0], pair[1])?;
         }
         Some(Self(bytes))
     }

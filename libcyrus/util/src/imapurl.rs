@@ -1,7 +1,7 @@
 //! IMAP URLs (RFC 5092) with authorisation (RFC 4467) as the C reads them. C: imapurl_fromURL()
 
 use crate::datetime::parse_iso8601;
-use crate::mutf7;
+use crate::{hex, mutf7};
 
 /// What an IMAP URL says; every part may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -173,9 +173,7 @@ fn decode(text: &[u8]) -> Option<Vec<u8>> {
         rest = tail;
         match (first, tail) {
             (b'%', [high, low, tail @ ..]) => {
-                let digits = [*high, *low];
-                let digits = std::str::from_utf8(&digits).ok().filter(|_| high.is_ascii_hexdigit())?;
-                out.push(u8::from_str_radix(digits, 16).ok()?);
+                out.push(hex::octet(*high, *low)?);
                 rest = tail;
             }
             (&byte, _) => out.push(byte),

@@ -7,6 +7,7 @@ pub mod dirhash;
 pub mod dlist;
 pub mod glob;
 pub mod guid;
+pub mod hex;
 pub mod ids;
 pub mod imapstr;
 pub mod imapurl;
