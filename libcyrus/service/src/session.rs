@@ -2,8 +2,6 @@
 
 use cyrus_base::{Config, Opt};
 use cyrus_sys::time;
-use std::fs::File;
-use std::io::Read;
 
 /// Makes the ids of one process.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ impl SessionIds {
 
 fn random() -> u64 {
     let mut octets = [0; 8];
-    match File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut octets)) {
+    match cyrus_sys::random::fill(&mut octets) {
         Ok(()) => u64::from_ne_bytes(octets),
         // Ids must differ, not be secret: the clock does.
         Err(_) => u64::from(time::since_epoch().1),

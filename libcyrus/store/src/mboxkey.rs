@@ -7,9 +7,10 @@ use crate::catalog::{Catalog, db_error};
 use crate::error::{Error, Result};
 use cyrus_base::config::Opt;
 use cyrus_db::{Create, Db};
+use cyrus_sys::random;
 use cyrus_util::mboxname::MboxName;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
+use std::path::Path;
 
 const VERSION: [u8; 2] = 1_u16.to_be_bytes();
 const SECRET_OCTETS: usize = 16;
@@ -41,9 +42,7 @@ impl Catalog {
             return secret(&value);
         }
         let mut made = vec![0; SECRET_OCTETS];
-        File::open("/dev/urandom")
-            .and_then(|mut source| source.read_exact(&mut made))
-            .map_err(|error| Error::io("read", std::path::Path::new("/dev/urandom"), error))?;
+        random::fill(&mut made).map_err(|error| Error::io("read", Path::new("/dev/urandom"), error))?;
         txn.store(name.as_bytes(), &[VERSION.as_slice(), &made].concat()).map_err(fail)?;
         txn.commit().map_err(fail)?;
         Ok(made)

@@ -10,6 +10,7 @@ pub mod lock;
 pub mod map;
 pub mod privilege;
 pub mod process;
+pub mod random;
 pub mod sasl;
 pub mod signal;
 pub mod socket;
