@@ -8,7 +8,7 @@
 //!
 //! DIAGNOSTICS: `dupelim: eliminated duplicate message to ... (delivery)`.
 
-use super::intent::{Intent, PendingMark, find_mark};
+use super::intent::{DeliveryName, Intent, PendingMark, find_mark};
 use super::stage::Staged;
 use super::txn::{AppendParams, AppendTxn, QuotaCheck, Sharing};
 use crate::catalog::Catalog;
@@ -74,10 +74,6 @@ impl MessageKey {
     }
 }
 
-fn tell_unmarked(error: &Error) {
-    log::error!(target: "syslog", "DBERROR: updating duplicate database: {error}");
-}
-
 /// How a batch is delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchOptions {
@@ -137,13 +133,12 @@ impl DeliveryBatch {
         let wants_duplicates = index.header().options.has(MailboxOptions::DUP_DELIVER);
         let mut txn = AppendTxn::begin(index, &target.userid, target.quota)?;
         txn.tell_as(EventKind::MessageNew);
-        let key = self.options.duplicates.clone().filter(|_| !wants_duplicates);
-        let mark = self.options.duplicates.clone().filter(|key| !key.id.is_empty());
-        let mark = mark.as_ref().map(|key| key.to(&target.location.uniqueid));
-        txn.intend(mark.as_ref().map(|key| (&self.staged.parsed().guid, key)))?;
-        if let (Some(key), Some(catalog)) = (&key, store.catalog()) {
-            if self.is_known(catalog, key, &target.location)? {
-                self.tell_duplicate(key, &target.location.uniqueid);
+        let key = self.options.duplicates.as_ref().map(|key| key.to(&target.location.uniqueid));
+        let name = key.as_ref().filter(|key| !key.id.is_empty()).map(DeliveryName::new);
+        txn.intend(name.as_ref().map(|name| (&self.staged.parsed().guid, name)))?;
+        if let (Some(key), Some(catalog)) = (key.filter(|_| !wants_duplicates), store.catalog()) {
+            if self.is_known(catalog, &key, name.as_ref(), &target.location)? {
+                self.tell_duplicate(&key);
                 txn.abort();
                 return Ok(Outcome::Duplicate);
             }
@@ -184,17 +179,22 @@ impl DeliveryBatch {
         self.write_marks();
     }
 
-    fn is_known(&self, catalog: &Catalog, key: &MessageKey, location: &Location) -> Result<bool> {
-        if self.marks.iter().any(|mark| mark.to == location.uniqueid) {
+    fn is_known(
+        &self,
+        catalog: &Catalog,
+        key: &DeliveryKey<'_>,
+        name: Option<&DeliveryName>,
+        location: &Location,
+    ) -> Result<bool> {
+        if self.marks.iter().any(|mark| mark.to == key.to) {
             return Ok(true);
         }
-        let key = key.to(&location.uniqueid);
-        if catalog.check_duplicate(&key)?.is_some() {
+        if catalog.check_duplicate(key)?.is_some() {
             return Ok(true);
         }
-        let Some(mark) = find_mark(location, &key) else { return Ok(false) };
+        let Some(mark) = name.and_then(|name| find_mark(location, name)) else { return Ok(false) };
         // Its process may have died before it wrote this; if not, it is written twice.
-        match catalog.mark_duplicate(&key, self.now, Uid(0)) {
+        match catalog.mark_duplicate(key, self.now, Uid(0)) {
             Ok(()) => mark.written(),
             Err(error) => tell_unmarked(&error),
         }
@@ -217,14 +217,18 @@ impl DeliveryBatch {
     }
 
     /// C: `duplicate_log()`
-    fn tell_duplicate(&self, key: &MessageKey, uniqueid: &[u8]) {
-        let (to, id, date) = (uniqueid.escape_ascii(), key.id.escape_ascii(), key.date.escape_ascii());
+    fn tell_duplicate(&self, key: &DeliveryKey<'_>) {
+        let (to, id, date) = (key.to.escape_ascii(), key.id.escape_ascii(), key.date.escape_ascii());
         log::info!(
             target: "syslog",
             "dupelim: eliminated duplicate message to {to} id {id} date {date} (delivery)"
         );
         if let Some(session) = &self.options.audit_session {
-            cyrus_base::log::audit_duplicate(session, "delivery", &key.id, uniqueid, &key.date);
+            cyrus_base::log::audit_duplicate(session, "delivery", key.id, key.to, key.date);
         }
     }
+}
+
+fn tell_unmarked(error: &Error) {
+    log::error!(target: "syslog", "DBERROR: updating duplicate database: {error}");
 }

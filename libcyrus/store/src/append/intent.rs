@@ -20,11 +20,12 @@ use crate::context::Store;
 use crate::duplicate::DeliveryKey;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, Wait};
+use crate::mailbox::location::stage_dir;
 use crate::mailbox::{IndexGuard, Location, Mailbox};
 use cyrus_base::log::{self, Priority};
 use cyrus_sys::process;
-use cyrus_util::guid::{Guid, GuidHasher};
-use cyrus_util::ids::Uid;
+use cyrus_util::guid::Guid;
+use cyrus_util::ids::{Uid, UnixTime};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -33,14 +34,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// The folder of a partition for what is on its way in.
-pub(super) const STAGE: &str = "stage.";
 const INTENT: &str = "intent-";
 const MARK: &str = "mark-";
 /// How long a message that was sent once may be sent again: MTAs give up after five days.
 const MARK_LIFE: Duration = Duration::from_secs(7 * 86_400);
 /// Nobody takes so long to send a message.
-const STAGE_LIFE: Duration = Duration::from_secs(3_600);
+const STAGE_LIFE_S: i64 = 3_600;
 
 /// What tells the delivery of a message to a mailbox from others, short enough for a name: two letters for each of the
 /// first ten octets of a SHA-1.
@@ -49,9 +48,7 @@ pub(super) struct DeliveryName(String);
 
 impl DeliveryName {
     pub(super) fn new(key: &DeliveryKey<'_>) -> Self {
-        let mut hasher = GuidHasher::default();
-        hasher.update(&key.bytes());
-        Self(hasher.finish().to_string().chars().take(20).collect())
+        Self(Guid::of(&key.bytes()).to_string().chars().take(20).collect())
     }
 
     fn mark(&self, stage: &Path) -> PathBuf {
@@ -100,13 +97,16 @@ impl Note {
 #[must_use = "an intent that is dropped at once says nothing"]
 #[derive(Debug)]
 pub(super) struct Intent {
-    link: PathBuf,
+    /// None once it has become a mark.
+    link: Option<PathBuf>,
     delivery: Option<DeliveryName>,
 }
 
 impl Drop for Intent {
     fn drop(&mut self) {
-        remove(&self.link);
+        if let Some(link) = &self.link {
+            remove(link);
+        }
     }
 }
 
@@ -127,20 +127,23 @@ impl Intent {
     /// no link can be made the append goes on without.
     pub(super) fn make(
         index: &IndexGuard<'_>,
-        delivery: Option<(&Guid, &DeliveryKey<'_>)>,
+        delivery: Option<(&Guid, &DeliveryName)>,
     ) -> Result<Option<Self>> {
         let location = index.mailbox().location();
         let Some(link) = intent_of(location) else { return Ok(None) };
-        let delivery = delivery.map(|(guid, key)| (short(guid), DeliveryName::new(key)));
+        let delivery = delivery.map(|(guid, name)| (short(guid), name.clone()));
         let first = Uid(index.header().last_uid.0.saturating_add(1));
         let note = Note { pid: std::process::id(), first, delivery };
         // Once there, once without the folder, once with an old one.
         for _ in 0..3 {
             match symlink(note.text(), &link) {
-                Ok(()) => return Ok(Some(Self { link, delivery: note.delivery.map(|(_, name)| name) })),
+                Ok(()) => {
+                    let delivery = note.delivery.map(|(_, name)| name);
+                    return Ok(Some(Self { link: Some(link), delivery }));
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => Self::resolve(index, &link)?,
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    index.mailbox().store().disk().make_dir(&location.partition_root.join(STAGE))?;
+                    index.mailbox().store().disk().make_dir(&location.stage_dir())?;
                 }
                 Err(_) => break,
             }
@@ -149,9 +152,11 @@ impl Intent {
     }
 
     /// The message is in the mailbox and its mark will be written later, when the mailbox is not locked any more.
-    pub(super) fn into_mark(self) -> Option<PendingMark> {
-        let mark = self.delivery.as_ref()?.mark(self.link.parent()?);
-        fs::rename(&self.link, &mark).ok()?;
+    pub(super) fn into_mark(mut self) -> Option<PendingMark> {
+        let link = self.link.as_ref()?;
+        let mark = self.delivery.as_ref()?.mark(link.parent()?);
+        fs::rename(link, &mark).ok()?;
+        self.link = None;
         Some(PendingMark(mark))
     }
 
@@ -180,8 +185,8 @@ impl Intent {
 }
 
 /// Whether a delivery is marked here, though not in deliver.db.
-pub(super) fn find_mark(location: &Location, key: &DeliveryKey<'_>) -> Option<PendingMark> {
-    let mark = DeliveryName::new(key).mark(&location.partition_root.join(STAGE));
+pub(super) fn find_mark(location: &Location, delivery: &DeliveryName) -> Option<PendingMark> {
+    let mark = delivery.mark(&location.stage_dir());
     fs::symlink_metadata(&mark).is_ok().then_some(PendingMark(mark))
 }
 
@@ -189,8 +194,9 @@ pub(super) fn find_mark(location: &Location, key: &DeliveryKey<'_>) -> Option<Pe
 /// they concern stays.
 pub fn sweep(store: &Arc<Store>) {
     let Some(catalog) = store.catalog() else { return };
+    let now = UnixTime::now();
     for (_, root) in catalog.config().partitions() {
-        for entry in fs::read_dir(root.join(STAGE)).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(stage_dir(root)).into_iter().flatten().flatten() {
             let (name, path) = (entry.file_name(), entry.path());
             if let Some(uniqueid) = name.as_bytes().strip_prefix(INTENT.as_bytes()) {
                 let is_dead = Note::read(&path).is_none_or(|note| !process::is_alive(note.pid));
@@ -199,9 +205,12 @@ pub fn sweep(store: &Arc<Store>) {
                     log::write(Priority::Err, format_args!("IOERROR: resolving append {path}: {error}"));
                 }
             } else if name.as_bytes().starts_with(MARK.as_bytes()) {
-                remove_older(&path, MARK_LIFE);
-            } else if staged_by(name.as_bytes()).is_some_and(|pid| !process::is_alive(pid)) {
-                remove_older(&path, STAGE_LIFE);
+                remove_old_mark(&path);
+            } else if let Some((pid, since)) = staged_by(name.as_bytes())
+                && now.0.saturating_sub(since.0) > STAGE_LIFE_S
+                && !process::is_alive(pid)
+            {
+                remove(&path);
             }
         }
     }
@@ -230,17 +239,18 @@ fn sweep_mailbox(store: &Arc<Store>, uniqueid: &[u8], link: &Path) -> Result<()>
     }
 }
 
-/// The process of a staged message, by its name `<pid>-<time>-<n>`.
-fn staged_by(name: &[u8]) -> Option<u32> {
-    let mut numbers = std::str::from_utf8(name).ok()?.split('-').map(|word| word.parse::<u64>().ok());
-    let (pid, _, _) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    u32::try_from(pid).ok().filter(|_| numbers.next().is_none())
+/// The process of a staged message and when it began, by its name `<pid>-<time>-<n>`.
+fn staged_by(name: &[u8]) -> Option<(u32, UnixTime)> {
+    let mut words = std::str::from_utf8(name).ok()?.split('-');
+    let (pid, since, _n) = (words.next()?, words.next()?, words.next()?.parse::<u64>().ok()?);
+    let staged = (pid.parse().ok()?, UnixTime(since.parse().ok()?));
+    words.next().is_none().then_some(staged)
 }
 
 fn intent_of(location: &Location) -> Option<PathBuf> {
     let uniqueid = std::str::from_utf8(&location.uniqueid).ok()?;
     let is_name = !uniqueid.is_empty() && !uniqueid.contains('/');
-    is_name.then(|| location.partition_root.join(STAGE).join(format!("{INTENT}{uniqueid}")))
+    is_name.then(|| location.stage_dir().join(format!("{INTENT}{uniqueid}")))
 }
 
 /// Removes the message files that follow the last UID without a gap.
@@ -272,11 +282,11 @@ fn remove(link: &Path) {
     let _ = fs::remove_file(link);
 }
 
-fn remove_older(path: &Path, life: Duration) {
-    let changed = fs::symlink_metadata(path).and_then(|found| found.modified());
+fn remove_old_mark(mark: &Path) {
+    let changed = fs::symlink_metadata(mark).and_then(|found| found.modified());
     let age = changed.ok().and_then(|changed| SystemTime::now().duration_since(changed).ok());
-    if age.is_some_and(|age| age > life) {
-        remove(path);
+    if age.is_some_and(|age| age > MARK_LIFE) {
+        remove(mark);
     }
 }
 
@@ -307,7 +317,7 @@ mod tests {
 
     #[test]
     fn only_names_of_staged_messages_name_a_process() {
-        assert_eq!(staged_by(b"123-1700000000-4"), Some(123));
+        assert_eq!(staged_by(b"123-1700000000-4"), Some((123, UnixTime(1_700_000_000))));
         for other in [&b"123-4"[..], b"a-1-2", b"1-2-3-4", b"mark-1-2", b"99999999999-1-1"] {
             assert_eq!(staged_by(other), None);
         }

@@ -3,10 +3,10 @@
 //! Written with no lock held, however slow the peer. It is never synced by itself: the message
 //! becomes durable through its link in the mailbox (docs/durability.md).
 
-use super::intent::STAGE;
 use super::parse::ParsedMessage;
 use crate::context::Store;
 use crate::error::{Error, Result};
+use crate::mailbox::location::stage_dir;
 use cyrus_base::log::{self, Priority};
 use cyrus_sys::map::Map;
 use cyrus_util::guid::{Guid, GuidHasher};
@@ -67,7 +67,7 @@ impl Stage {
     /// # Errors
     /// `Io`.
     pub fn create(store: &Arc<Store>, partition_root: &Path) -> Result<Self> {
-        let directory = partition_root.join(STAGE);
+        let directory = stage_dir(partition_root);
         let name = format!("{}-{}-{}", std::process::id(), UnixTime::now(), store.next_stage());
         let path = directory.join(name);
         let disk = store.disk();

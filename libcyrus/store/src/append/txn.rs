@@ -1,9 +1,8 @@
 //! Appending one or more messages to one mailbox.
 
-use super::intent::Intent;
+use super::intent::{DeliveryName, Intent};
 use super::stage::Staged;
 use crate::conversations::kind_of;
-use crate::duplicate::DeliveryKey;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKind};
 use crate::lock::Mode;
@@ -139,7 +138,7 @@ impl<'m> AppendTxn<'m> {
     ///
     /// # Errors
     /// `Io`.
-    pub(super) fn intend(&mut self, delivery: Option<(&Guid, &DeliveryKey<'_>)>) -> Result<()> {
+    pub(super) fn intend(&mut self, delivery: Option<(&Guid, &DeliveryName)>) -> Result<()> {
         if self.intent.is_none() && self.uids.is_empty() {
             self.intent = Intent::make(&self.index, delivery)?;
         }

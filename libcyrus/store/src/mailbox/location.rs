@@ -95,7 +95,7 @@ impl Location {
     /// Directory where messages are staged.
     #[must_use]
     pub fn stage_dir(&self) -> PathBuf {
-        self.partition_root.join("stage.")
+        stage_dir(&self.partition_root)
     }
 
     /// `path` with `.NEW` at its end: how a meta file is replaced.
@@ -105,4 +105,9 @@ impl Location {
         name.push(".NEW");
         PathBuf::from(name)
     }
+}
+
+/// Directory of a partition for messages on their way in.
+pub(crate) fn stage_dir(partition_root: &Path) -> PathBuf {
+    partition_root.join("stage.")
 }
