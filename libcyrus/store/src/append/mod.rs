@@ -13,5 +13,6 @@ mod txn;
 pub use delivery::{BatchOptions, Delivered, DeliveryBatch, MessageKey, Outcome, Target};
 pub use intent::sweep;
 pub use parse::ParsedMessage;
+pub(crate) use parse::local_midnight_of;
 pub use stage::{Stage, Staged};
 pub use txn::{AppendParams, AppendTxn, Appended, CopyFlags, QuotaCheck, Sharing};

@@ -56,6 +56,17 @@ impl ParsedMessage {
     }
 }
 
+/// Midnight of the day of `time` in the server's zone.
+pub(crate) fn local_midnight_of(time: UnixTime) -> UnixTime {
+    let midnight = localtime::at(time.0).and_then(|mut local| {
+        local.hour = 0;
+        local.minute = 0;
+        local.second = 0;
+        localtime::epoch(&local)
+    });
+    midnight.map_or(time, UnixTime)
+}
+
 fn local_midnight(day: CivilDate) -> Option<i64> {
     localtime::epoch(&LocalTime {
         year: day.year,

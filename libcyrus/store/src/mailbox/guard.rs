@@ -6,6 +6,7 @@ use super::index::{
     IndexHeader, InternalFlags, MailboxOptions, Record, RecordView, annot_crc, is_virtual_annotation,
 };
 use super::open::Mailbox;
+use crate::append::local_midnight_of;
 use crate::context::ExpungeMode;
 use crate::counters::Counters;
 use crate::error::{Error, Result};
@@ -484,15 +485,4 @@ impl Drop for IndexGuard<'_> {
         }
         self.mailbox.index_file.unlock();
     }
-}
-
-/// Midnight of the day of `time` in the server's zone.
-pub(crate) fn local_midnight_of(time: UnixTime) -> UnixTime {
-    let midnight = cyrus_sys::localtime::at(time.0).and_then(|mut local| {
-        local.hour = 0;
-        local.minute = 0;
-        local.second = 0;
-        cyrus_sys::localtime::epoch(&local)
-    });
-    midnight.map_or(time, UnixTime)
 }

@@ -11,7 +11,7 @@ use super::life::CreateParams;
 use super::location::Location;
 use super::open::Mailbox;
 use super::spool;
-use crate::append::ParsedMessage;
+use crate::append::{ParsedMessage, local_midnight_of};
 use crate::context::Store;
 use crate::error::{Error, Result};
 use crate::lock::{Mode, UserLock, Wait};
@@ -551,7 +551,7 @@ impl Walk<'_, '_> {
             record.gmtime = record.internaldate;
         }
         if record.sentdate.0 == 0 {
-            record.sentdate = super::guard::local_midnight_of(record.internaldate);
+            record.sentdate = local_midnight_of(record.internaldate);
         }
     }
 
