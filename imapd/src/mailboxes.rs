@@ -10,7 +10,7 @@ use libcyrus::store::mailbox::Mailbox;
 use libcyrus::store::mboxlist::MbEntry;
 use libcyrus::store::{Error, Result};
 use libcyrus::util::acl::Acl;
-use libcyrus::util::mboxname::MboxName;
+use libcyrus::util::mboxname::{MboxName, NameRules};
 
 /// A mailbox that exists, and what the user may do to it.
 pub struct Found {
@@ -23,6 +23,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// The mailbox of an entry.
+    #[must_use]
+    pub fn new(entry: MbEntry, rules: &NameRules) -> Self {
+        Self { acl: entry.acl(), owner: entry.name.owner(rules), entry }
+    }
+
     /// The mailbox as the gate sees it.
     #[must_use]
     pub fn target(&self) -> Target<'_> {
@@ -60,10 +66,7 @@ impl Acting<'_> {
         if !may_see_deleted && name.is_deleted(catalog.rules()) {
             return Err(Error::NotFound);
         }
-        let entry = catalog.lookup(name)?;
-        let acl = entry.acl();
-        let owner = name.owner(catalog.rules());
-        Ok(Found { entry, acl, owner })
+        Ok(Found::new(catalog.lookup(name)?, catalog.rules()))
     }
 
     /// The gate: may the user do `op` to this mailbox?

@@ -13,7 +13,6 @@ use libcyrus::base::config::{Config, Opt};
 use libcyrus::store::mboxlist::{Find, Found, MbEntry, MbKind, NonImapFolders, Step};
 use libcyrus::store::{Catalog, Result};
 use libcyrus::util::mboxname::{Category, MboxName};
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
 
@@ -66,31 +65,40 @@ struct Response {
     attributes: Attributes,
 }
 
+/// What a LIST has to tell so far.
+#[derive(Default)]
+struct Told {
+    /// The lines.
+    out: Vec<u8>,
+    /// How often a name was looked at, where that is told.
+    calls: u32,
+    /// The longest of the metadata entries that are too long to be told (MAXSIZE).
+    longest: u64,
+}
+
 /// Runs LIST or LSUB.
 pub(super) fn run(session: &mut Session<'_>, mut request: ListRequest, form: Form) -> Flow {
     let started = std::time::Instant::now();
-    let mut calls = 0;
+    let mut told = Told::default();
     let Some(user) = &session.user else { return Answer::bad("Please login first").into() };
     let separator = user.namespace.hiersep();
     let is_question =
         matches!(form, Form::Basic | Form::Xlist) && request.patterns.first().is_some_and(Vec::is_empty);
-    let mut out = Vec::new();
-    let longest = Cell::new(0);
     if is_question {
-        put_line(&mut out, form.response(), Attributes::NO_SELECT, b"", separator, b"");
+        put_line(&mut told.out, form.response(), Attributes::NO_SELECT, b"", separator, b"");
     } else {
         set_patterns(&session.imapd.config, separator, &mut request, form);
         // A failure is in the log; what was found until then is told, as in C.
-        let _ = list_data(session, user, &request, form, (&mut out, &longest), &mut calls);
+        let _ = list_data(session, user, &request, form, &mut told);
     }
-    session.stream.write(&out);
+    session.stream.write(&told.out);
     super::noop::check(session);
     // As in GETMETADATA one octet above the bound is not reported.
-    if request.metadata_options.max_size.is_some_and(|most| longest.get() > most.saturating_add(1)) {
-        return Answer::completed().with_code(format!("METADATA LONGENTRIES {}", longest.get())).into();
+    if request.metadata_options.max_size.is_some_and(|most| told.longest > most.saturating_add(1)) {
+        return Answer::completed().with_code(format!("METADATA LONGENTRIES {}", told.longest)).into();
     }
     let seconds = started.elapsed().as_secs_f64();
-    let calls = if calls > 0 { format!(" {calls} calls") } else { String::new() };
+    let calls = if told.calls > 0 { format!(" {} calls", told.calls) } else { String::new() };
     Answer::ok(format!("Completed ({seconds:.3} secs{calls})")).into()
 }
 
@@ -120,21 +128,20 @@ fn list_data(
     user: &User,
     request: &ListRequest,
     form: Form,
-    (out, longest): (&mut Vec<u8>, &Cell<u64>),
-    calls: &mut u32,
+    told: &mut Told,
 ) -> Result<()> {
     let catalog = &session.imapd.catalog;
     let is_admin = session.authorize_server(ServerOp::ListAll).is_ok();
     let find = Find { namespace: &user.namespace, auth: &user.auth, is_admin, patterns: &request.patterns };
     let skips = Skips { request, user, is_admin, folders: NonImapFolders::new(&session.imapd.config) };
     let responses = if request.select_recursivematch {
-        recursive_match(catalog, &find, &skips, calls)?
+        recursive_match(catalog, &find, &skips, &mut told.calls)?
     } else if request.select_subscribed {
-        subscribed(catalog, &find, &skips, form, calls)?
+        subscribed(catalog, &find, &skips, form, &mut told.calls)?
     } else {
-        all(session, &find, &skips, calls)?
+        all(session, &find, &skips, &mut told.calls)?
     };
-    Writer { session, user, request, form, longest }.write(responses, out, calls)
+    Writer { session, user, request, form }.write(responses, told)
 }
 
 /// What is passed over before it can be taken for somebody's parent.
@@ -415,12 +422,10 @@ struct Writer<'a> {
     user: &'a User,
     request: &'a ListRequest,
     form: Form,
-    /// The longest of the metadata entries that are too long to be told (MAXSIZE).
-    longest: &'a Cell<u64>,
 }
 
 impl Writer<'_> {
-    fn write(&self, mut responses: Vec<Response>, out: &mut Vec<u8>, calls: &mut u32) -> Result<()> {
+    fn write(&self, mut responses: Vec<Response>, told: &mut Told) -> Result<()> {
         for response in &mut responses {
             if response.entry.as_ref().is_some_and(|entry| entry.mbtype.is_intermediate()) {
                 response.attributes.add(Attributes::NON_EXISTENT);
@@ -431,7 +436,7 @@ impl Writer<'_> {
             }
         }
         if self.request.return_children {
-            self.find_children(&mut responses, calls)?;
+            self.find_children(&mut responses, &mut told.calls)?;
         }
         responses.retain_mut(|response| self.settle(response));
         let uses = self.special_uses(&responses)?;
@@ -439,7 +444,7 @@ impl Writer<'_> {
             if self.request.select_special_use && uses.is_empty() {
                 continue;
             }
-            self.put(&mut response, &uses, out);
+            self.put(&mut response, &uses, told);
         }
         Ok(())
     }
@@ -549,7 +554,8 @@ impl Writer<'_> {
         Ok(all)
     }
 
-    fn put(&self, response: &mut Response, uses: &[u8], out: &mut Vec<u8>) {
+    fn put(&self, response: &mut Response, uses: &[u8], told: &mut Told) {
+        let out = &mut told.out;
         let status = match (&self.request.return_status, &response.entry) {
             (Some(items), Some(entry)) => {
                 let data = super::status::look_up(self.session, entry, items);
@@ -586,7 +592,7 @@ impl Writer<'_> {
             let (line, biggest) =
                 super::metadata::line_of(self.session, entry, names, options, &response.ext);
             out.extend(line);
-            self.longest.set(self.longest.get().max(biggest));
+            told.longest = told.longest.max(biggest);
         }
     }
 }

@@ -124,11 +124,11 @@ pub(super) fn line_of(
     let definitions = session.imapd.definitions();
     let request = request(entries, options.depth);
     let wanted = Wanted::new(&definitions, Level::Mailbox, &request);
-    let found = session.find(&entry.name).map_err(Answer::from).and_then(|found| {
-        let _may_know = session.authorize(Op::Lookup, &found)?;
-        Ok(fetch::mailbox(session, &found, &wanted)?)
-    });
-    let items = found.map(|entries| Items::new(&entries, options.max_size)).ok();
+    let found = Found::new(entry.clone(), session.imapd.catalog.rules());
+    let told = session
+        .authorize(Op::Lookup, &found)
+        .and_then(|_may_know| fetch::mailbox(session, &found, &wanted).map_err(Answer::from));
+    let items = told.map(|entries| Items::new(&entries, options.max_size)).ok();
     items.map(|items| (items.line(shown), items.biggest)).unwrap_or_default()
 }
 

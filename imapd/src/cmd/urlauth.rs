@@ -10,7 +10,6 @@ use crate::response::put;
 use crate::session::{Flow, Session};
 use crate::urlpart::{UrlMessage, cut};
 use libcyrus::auth::{Op, Role};
-
 use libcyrus::imap::urlauth;
 use libcyrus::util::ids::UnixTime;
 use libcyrus::util::imapstr::put_string;
