@@ -3,15 +3,6 @@
 //! [`Config`] is read once at start and passed down by reference; it never changes afterwards. Only what the file sets
 //! is kept; defaults stay in the table.
 
-/// The bucket of a key in C's hash table of such keys.
-fn bucket(key: &str) -> u32 {
-    const BUCKETS: u32 = 30;
-    /// What the C library's rand() gives first in a process that never seeds it.
-    const SEED: u32 = 1_804_289_383;
-    let bytes = SEED.to_le_bytes().into_iter().chain(key.bytes());
-    bytes.fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte)) % BUCKETS
-}
-
 #[cfg(test)]
 mod docs;
 mod options;
@@ -382,4 +373,13 @@ fn default_text(opt: Opt) -> Option<&'static str> {
         Kind::Str(text) | Kind::List(text, _) | Kind::Duration(text, _) => text,
         _ => None,
     }
+}
+
+/// The bucket of a key in C's hash table of such keys.
+fn bucket(key: &str) -> u32 {
+    const BUCKETS: u32 = 30;
+    /// What the C library's rand() gives first in a process that never seeds it.
+    const SEED: u32 = 1_804_289_383;
+    let bytes = SEED.to_le_bytes().into_iter().chain(key.bytes());
+    bytes.fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte)) % BUCKETS
 }
