@@ -1,8 +1,9 @@
 //! Which script filters a recipient's mail, its bytecode, and what it may ask while it runs.
 //! C: run_sieve(), sieve_find_script(), getinclude() and the other callbacks of lmtp_sieve.c
 //!
-//! A user's script is the active one of the Sieve directory, or the bytecode in `~/.sieve` with `sieveusehomedir`; a shared mailbox names a global one in the annotation
-//! `/vendor/cmu/cyrus-imapd/sieve`. Bytecode is compiled anew first when it is older than its source.
+//! A user's script is the active one of the Sieve directory, or the bytecode in `~/.sieve` with `sieveusehomedir`; a
+//! shared mailbox names a global one in the annotation `/vendor/cmu/cyrus-imapd/sieve`. Bytecode is compiled anew first
+//! when it is older than its source.
 //!
 //! DIAGNOSTICS: `Illegal script name '..' for user '..'`, `sieve log: ...`.
 
@@ -25,6 +26,8 @@ use libcyrus::sys::privilege;
 use libcyrus::util::ids::UnixTime;
 use libcyrus::util::mboxname::{MboxName, Parts};
 use libcyrus::util::mutf7;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -45,8 +48,9 @@ pub(crate) fn find(delivery: &Delivery<'_>, recipient: &Recipient) -> Option<Scr
     let lmtpd = delivery.lmtpd;
     let store = &lmtpd.store;
     let catalog = &lmtpd.catalog;
-    if let Some(home) = home(delivery, recipient) {
-        return load(&home?.join(".sieve")).map(|(identity, bytecode)| Script { bytecode, identity });
+    if has_home(delivery, recipient) {
+        return load(&home(recipient)?.join(".sieve"))
+            .map(|(identity, bytecode)| Script { bytecode, identity });
     }
     let (userid, dir, name) = match recipient.parts.userid() {
         Some(userid) => {
@@ -66,11 +70,14 @@ pub(crate) fn find(delivery: &Delivery<'_>, recipient: &Recipient) -> Option<Scr
     load(&dir.bytecode(&name)).map(|(identity, bytecode)| Script { bytecode, identity })
 }
 
-/// With `sieveusehomedir` the home directory of a user, who may have none.
-fn home(delivery: &Delivery<'_>, recipient: &Recipient) -> Option<Option<PathBuf>> {
-    let localpart = recipient.parts.localpart.as_deref()?;
-    let in_homes = delivery.lmtpd.config.switch(Opt::Sieveusehomedir);
-    in_homes.then(|| privilege::home_of(std::str::from_utf8(localpart).ok()?))
+/// Whether the recipient's scripts are in a home directory: those of users with `sieveusehomedir`.
+fn has_home(delivery: &Delivery<'_>, recipient: &Recipient) -> bool {
+    recipient.parts.localpart.is_some() && delivery.lmtpd.config.switch(Opt::Sieveusehomedir)
+}
+
+/// The home directory of a recipient; not all of them are users of the system.
+fn home(recipient: &Recipient) -> Option<PathBuf> {
+    privilege::home_of(std::str::from_utf8(recipient.parts.localpart.as_deref()?).ok()?)
 }
 
 fn load(path: &Path) -> Option<(u64, Vec<u8>)> {
@@ -252,7 +259,8 @@ impl Host for Asker<'_> {
     }
 
     fn include(&mut self, name: &[u8], location: Location) -> Result<Included, NotIncluded> {
-        if name.windows(3).any(|window| window == b"../") {
+        // The compiler refuses such names; bytecode from elsewhere may hold them.
+        if name.starts_with(b"/") || name.windows(3).any(|window| window == b"../") {
             let (name, user) = (log::printable(name, 256), log::printable(self.user(), 256));
             log::write(Priority::Notice, format_args!("Illegal script name '{name}' for user '{user}'"));
             return Err(NotIncluded::NotFound);
@@ -260,10 +268,10 @@ impl Host for Asker<'_> {
         let lmtpd = self.delivery.lmtpd;
         let domain = self.recipient.parts.domain.as_deref();
         let personal = if location == Location::Personal { self.userid.as_deref() } else { None };
-        if let Some(home) = personal.and_then(|_| home(self.delivery, self.recipient)) {
-            let file = std::str::from_utf8(name).ok().and_then(|name| Some(home?.join(name)));
-            let loaded = file.and_then(|file| load(&file)).ok_or(NotIncluded::NotLoaded)?;
-            return Ok(Included { identity: loaded.0, bytecode: loaded.1 });
+        if personal.is_some() && has_home(self.delivery, self.recipient) {
+            let file = home(self.recipient).map(|home| home.join(OsStr::from_bytes(name)));
+            let (identity, bytecode) = file.and_then(|file| load(&file)).ok_or(NotIncluded::NotLoaded)?;
+            return Ok(Included { identity, bytecode });
         }
         let dirs = match personal {
             Some(userid) => vec![ScriptDir::of_user(&lmtpd.catalog, userid).ok().flatten()],
