@@ -2,8 +2,7 @@
 //!
 //! The list is taken under the mailbox's locks; then all of them are let go. A message that an IMAP client
 //! expunges meanwhile stays on the list and can no longer be fetched; QUIT looks each message up by its UID
-//! in the same mailbox: its unique id and its UIDVALIDITY tell it from one made anew
-//! under the old name.
+//! in the same mailbox: its unique id and its UIDVALIDITY tell it from one made anew under the old name.
 
 use crate::process::Pop3d;
 use libcyrus::auth::{AuthState, Denied, Granted, Op, Target, authorize};
@@ -91,7 +90,7 @@ pub fn authorize_maildrop(
 }
 
 impl Maildrop {
-    /// Takes the list of the messages. C: openinbox()
+    /// Takes the list of the messages of a maildrop that the user may read; `None` for an empty one. C: openinbox()
     ///
     /// # Errors
     /// [`Refusal`].
