@@ -101,13 +101,19 @@ fn send(lmtp: &mut Lmtp, recipient: &str, message: &[u8]) -> Vec<String> {
     reply
 }
 
-fn large(server: Server) {
-    let instance = Builder::new(server).start();
+/// A connection whose process has delivered once and may take little more memory than it has.
+fn bounded(instance: &Instance) -> (Lmtp, Process) {
     let mut lmtp = instance.lmtp("lmtp");
     lmtp.command("LHLO client.example");
     send(&mut lmtp, "ann", b"Subject: warm\r\n\r\nx\r\n");
-    let process = Process::of(&instance);
-    process.allow_kb(&instance, MESSAGE_ALLOWANCE_KB);
+    let process = Process::of(instance);
+    process.allow_kb(instance, MESSAGE_ALLOWANCE_KB);
+    (lmtp, process)
+}
+
+fn large(server: Server) {
+    let instance = Builder::new(server).start();
+    let (mut lmtp, process) = bounded(&instance);
     let message = large_message();
     assert!(message.len() > 50_000_000);
     send(&mut lmtp, "ann", &message);
@@ -169,14 +175,9 @@ fn ours_filters_a_large_message_in_bounded_memory() {
         for (user, script) in scripts {
             let mut sieve = instance.sieve("sieve");
             sieve.login(user, "");
-            sieve.ok(format!("PUTSCRIPT \"s\" {{{}+}}\r\n{script}", script.len()).as_bytes());
-            sieve.ok(b"SETACTIVE \"s\"");
+            sieve.activate("s", script);
         }
-        let mut lmtp = instance.lmtp("lmtp");
-        lmtp.command("LHLO client.example");
-        send(&mut lmtp, "ann", b"Subject: warm\r\n\r\nx\r\n");
-        let process = Process::of(&instance);
-        process.allow_kb(&instance, MESSAGE_ALLOWANCE_KB);
+        let (mut lmtp, _process) = bounded(&instance);
         let message = large_message();
         send(&mut lmtp, "ann", &message);
         send(&mut lmtp, "bert", &message);

@@ -9,7 +9,6 @@
 
 use cyrus_tests::imap::Imap;
 use cyrus_tests::known::Need;
-use cyrus_tests::sieve::Sieve;
 use cyrus_tests::sieve_scripts::blocks;
 use cyrus_tests::transcript::normalise;
 use cyrus_tests::{Builder, Instance, Server, case, place, record};
@@ -196,11 +195,6 @@ fn lay_out_global_scripts(root: &Path) {
     }
 }
 
-fn put(sieve: &mut Sieve, name: &str, text: &str) -> Vec<u8> {
-    let command = format!("PUTSCRIPT \"{name}\" {{{}+}}\r\n{text}", text.len());
-    sieve.command(command.as_bytes()).0
-}
-
 /// The id by which `fileinto :mailboxid` knows a mailbox.
 fn mailboxid(imap: &mut Imap, name: &str) -> String {
     let status = imap.command(&format!("STATUS {name} (MAILBOXID)")).text();
@@ -242,9 +236,9 @@ fn serve(instance: &Instance, user: &str, script: &Script, messages: &[Message])
     let mut sieve = instance.sieve("sieve");
     sieve.login(user, "");
     for script in included("personal") {
-        put(&mut sieve, &script.name, &script.text);
+        sieve.put(&script.name, &script.text);
     }
-    let answer = put(&mut sieve, "s", &script.text.replace("@WORKID@", &mailboxid(&mut imap, "INBOX.Work")));
+    let answer = sieve.put("s", &script.text.replace("@WORKID@", &mailboxid(&mut imap, "INBOX.Work")));
     if !answer.starts_with(b"OK") {
         let _ = writeln!(out, "put: {}", answer.escape_ascii());
     }

@@ -200,8 +200,7 @@ fn one(server: Server, manners: &'static Manners) -> String {
     for (user, script) in SCRIPTS {
         let mut sieve = instance.sieve("sieve");
         sieve.login(user, "");
-        sieve.ok(format!("PUTSCRIPT \"s\" {{{}+}}\r\n{script}", script.len()).as_bytes());
-        sieve.ok(b"SETACTIVE \"s\"");
+        sieve.activate("s", script);
         let mut lmtp = instance.lmtp("lmtp");
         lmtp.command("LHLO client.example");
         let message = format!(

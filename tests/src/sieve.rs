@@ -115,6 +115,20 @@ impl Sieve {
         answer
     }
 
+    /// PUTSCRIPT; the answer.
+    pub fn put(&mut self, name: &str, text: &str) -> Vec<u8> {
+        self.command(format!("PUTSCRIPT \"{name}\" {{{}+}}\r\n{text}", text.len()).as_bytes()).0
+    }
+
+    /// Puts a script that must be taken and makes it the active one.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn activate(&mut self, name: &str, text: &str) {
+        self.ok(format!("PUTSCRIPT \"{name}\" {{{}+}}\r\n{text}", text.len()).as_bytes());
+        self.ok(format!("SETACTIVE \"{name}\"").as_bytes());
+    }
+
     /// The names of all scripts and whether each is active.
     pub fn list(&mut self) -> Vec<(String, bool)> {
         let answer = self.ok(b"LISTSCRIPTS");
