@@ -418,6 +418,10 @@ impl IndexGuard<'_> {
         let changed = self.changes.records.keys().copied().collect::<Vec<_>>();
         for recno in changed {
             let Some(before) = self.changes.records.get(&recno).cloned() else { continue };
+            // Wiped by a reconstruct: what stood there cannot be believed, so nothing is taken back for it.
+            if before.uid == Uid(0) {
+                continue;
+            }
             let mut record = before.clone();
             if recno > self.changes.stored {
                 let silent = self.changes.silent.contains(&recno);
