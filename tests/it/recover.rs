@@ -105,8 +105,10 @@ fn quota_waits_for_each_mailbox_to_be_let_go() {
 
 /// Zeroes the UID of the sixth of ten records and mends it: what the tools said, and what there is then.
 fn mends_a_lost_uid(server: Server) -> String {
-    let mut instance =
-        Builder::new(server).option("mailbox_legacy_dirs", "yes").option("conversations", "yes").start();
+    let mut instance = ["mailbox_legacy_dirs", "conversations", "auditlog"]
+        .iter()
+        .fold(Builder::new(server), |builder, option| builder.option(option, "yes"))
+        .start();
     let mut imap = instance.imap_as("imap", "ann");
     for n in 1..=10 {
         let message =

@@ -303,7 +303,11 @@ impl IndexGuard<'_> {
         self.commit_annotations()?;
         let audited = self.mailbox.audited();
         let audit = match &audited {
-            Some(_) => self.audit_changes(self.changes.records.values().cloned().collect(), stored)?,
+            Some(_) => {
+                let told = self.changes.records.values().filter(|record| !record.is_wiped());
+                let told = told.cloned().collect();
+                self.audit_changes(told, stored)?
+            }
             None => Vec::new(),
         };
         self.write_records()?;
@@ -418,8 +422,7 @@ impl IndexGuard<'_> {
         let changed = self.changes.records.keys().copied().collect::<Vec<_>>();
         for recno in changed {
             let Some(before) = self.changes.records.get(&recno).cloned() else { continue };
-            // Wiped by a reconstruct: what stood there cannot be believed, so nothing is taken back for it.
-            if before.uid == Uid(0) {
+            if before.is_wiped() {
                 continue;
             }
             let mut record = before.clone();

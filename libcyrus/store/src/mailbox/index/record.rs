@@ -155,6 +155,13 @@ impl Record {
         !self.internal_flags.has(InternalFlags::EXPUNGED)
     }
 
+    /// Whether a reconstruct gave it up, to be left out by the next repack. What stood there before
+    /// cannot be believed or even read. C: `mailbox_wipe_index_record()`
+    #[must_use]
+    pub fn is_wiped(&self) -> bool {
+        self.uid == Uid(0)
+    }
+
     /// The record as written, `layout.record_size` octets.
     ///
     /// C: `mailbox_index_record_to_buf()`
