@@ -146,6 +146,15 @@ pub(super) enum Passage {
 }
 
 impl Changes {
+    /// The changed records that conversations and audit log hear of: all but wiped ones, whose old
+    /// state in the file cannot be read.
+    fn told(&self) -> impl Iterator<Item = (RecNo, &Record)> {
+        self.records
+            .iter()
+            .filter(|(_, record)| !record.is_wiped())
+            .map(|(&recno, record)| (RecNo(recno), record))
+    }
+
     pub(super) fn new(mailbox: &Mailbox) -> Self {
         let header = mailbox.index_header.clone();
         Self {
@@ -304,8 +313,7 @@ impl IndexGuard<'_> {
         let audited = self.mailbox.audited();
         let audit = match &audited {
             Some(_) => {
-                let told = self.changes.records.values().filter(|record| !record.is_wiped());
-                let told = told.cloned().collect();
+                let told = self.changes.told().map(|(_, record)| record.clone()).collect();
                 self.audit_changes(told, stored)?
             }
             None => Vec::new(),
@@ -368,10 +376,10 @@ impl IndexGuard<'_> {
     fn note_bases(&mut self, splits: Option<&Splits>) -> Result<()> {
         let Some(splits) = splits else { return Ok(()) };
         let mut found: Vec<(Uid, Vec<u8>, ModSeq)> = Vec::new();
-        for (&recno, record) in &self.changes.records {
+        for (recno, record) in self.changes.told() {
             let is_split = record.internal_flags.has(InternalFlags::SPLITCONVERSATION);
             let was_split = self
-                .view(RecNo(recno))
+                .view(recno)
                 .is_some_and(|view| view.internal_flags().has(InternalFlags::SPLITCONVERSATION));
             let value = match splits.bases.get(&record.uid) {
                 Some(&base) => hex(base),
@@ -419,12 +427,9 @@ impl IndexGuard<'_> {
             return Ok(None);
         }
         let mut open = Conversations::open(&catalog, self.user, &name)?;
-        let changed = self.changes.records.keys().copied().collect::<Vec<_>>();
+        let changed = self.changes.told().map(|(recno, _)| recno.0).collect::<Vec<_>>();
         for recno in changed {
             let Some(before) = self.changes.records.get(&recno).cloned() else { continue };
-            if before.is_wiped() {
-                continue;
-            }
             let mut record = before.clone();
             if recno > self.changes.stored {
                 let silent = self.changes.silent.contains(&recno);
