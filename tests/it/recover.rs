@@ -1,8 +1,9 @@
-//! What `ctl_cyrusdb -r` finds again, and `quota -Z`, on an instance that is not running.
+//! What `ctl_cyrusdb -r` and `reconstruct` find again, and `quota -Z`, on an instance that is not running.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use cyrus_tests::known::Need;
@@ -72,6 +73,12 @@ fn ids_that_the_list_lost_are_found_in_the_headers() {
     case("ours::recover::ids", &[], || loses_ids_and_finds_them(Server::Ours));
 }
 
+/// What a tool wrote, and its exit code.
+fn said(out: &Output) -> String {
+    let text = |bytes| String::from_utf8_lossy(bytes);
+    format!("{}{}{:?}", text(&out.stdout), text(&out.stderr), out.status.code())
+}
+
 fn counts_step_by_step(server: Server) -> String {
     let instance = stopped(server);
     let steps = instance.root().join("conf/quota-sync");
@@ -92,8 +99,7 @@ fn counts_step_by_step(server: Server) -> String {
     // A tool that did not wait for the second would leave it behind; one whose patience ended takes half a minute.
     assert!(!first.exists() && !second.exists(), "they are removed when done");
     assert!(started.elapsed() < Duration::from_secs(25), "it goes on with the file");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    format!("{}{}{:?}", text(&out.stdout), text(&out.stderr), out.status.code())
+    said(&out)
 }
 
 #[test]
@@ -105,9 +111,10 @@ fn quota_waits_for_each_mailbox_to_be_let_go() {
 
 /// Zeroes the UID of the sixth of ten records and mends it: what the tools said, and what there is then.
 fn mends_a_lost_uid(server: Server) -> String {
-    let mut instance = ["mailbox_legacy_dirs", "conversations", "auditlog"]
-        .iter()
-        .fold(Builder::new(server), |builder, option| builder.option(option, "yes"))
+    let mut instance = Builder::new(server)
+        .option("mailbox_legacy_dirs", "yes")
+        .option("conversations", "yes")
+        .option("auditlog", "yes")
         .start();
     let mut imap = instance.imap_as("imap", "ann");
     for n in 1..=10 {
@@ -125,9 +132,8 @@ fn mends_a_lost_uid(server: Server) -> String {
     std::fs::write(&index, &bytes).expect("index");
     let mut told = String::new();
     for words in [&["user.ann"][..], &["-q", "-G", "user.ann"], &["-q", "-G", "user.ann"]] {
-        let out = instance.tool(server, "reconstruct", words);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        told += &format!("{}{}{:?}\n", text(&out.stdout), text(&out.stderr), out.status.code());
+        told += &said(&instance.tool(server, "reconstruct", words));
+        told.push('\n');
     }
     let files = std::fs::read_dir(&directory).expect("directory").flatten();
     let mut files: Vec<_> = files.map(|each| each.file_name().to_string_lossy().into_owned()).collect();
