@@ -3,7 +3,7 @@
 //! All entries are read under one lock; sorting into the sections (INBOX, own, clashing, other
 //! users, shared, deleted) happens in memory.
 
-use super::{MbEntry, name_key};
+use super::{MbEntry, name_key, reach};
 use crate::catalog::{Catalog, db_error};
 use crate::error::{Error, Result};
 use cyrus_auth::AuthState;
@@ -157,12 +157,13 @@ impl Catalog {
                 }
             }
         } else {
-            let prefix = self.common_prefix(find, &matcher.user);
-            txn.foreach(&name_key(&prefix), |key, data| {
-                take(key.get(1..).unwrap_or_default(), data);
-                ControlFlow::Continue(())
-            })
-            .map_err(|error| db_error(db.path(), error))?;
+            for prefix in reach::prefixes(find, &matcher.user, rules) {
+                txn.foreach(&name_key(&prefix), |key, data| {
+                    take(key.get(1..).unwrap_or_default(), data);
+                    ControlFlow::Continue(())
+                })
+                .map_err(|error| db_error(db.path(), error))?;
+            }
         }
         drop(txn);
         self.call_back(&matcher, found, f)
@@ -204,30 +205,6 @@ impl Catalog {
             user: Parts::from_userid(find.auth.userid(), self.rules()),
             crossdomains: self.names().crossdomains,
         })
-    }
-
-    /// How far into the database's order the patterns and the domain lead.
-    fn common_prefix(&self, find: &Find<'_>, user: &Parts) -> Vec<u8> {
-        if find.is_admin || self.names().crossdomains {
-            return Vec::new();
-        }
-        let mut prefix = Vec::new();
-        if let Some(domain) = &user.domain {
-            prefix.extend_from_slice(domain);
-            prefix.push(cyrus_util::mboxname::GS);
-        }
-        // Only a single pattern below INBOX narrows it further: everything else may cross sections.
-        let [pattern] = find.patterns else { return prefix };
-        let literal = Glob::new(pattern, find.namespace.hiersep()).literal_prefix();
-        let inbox = [b"INBOX".as_slice(), &[find.namespace.hiersep()]].concat();
-        if !find.namespace.is_alt()
-            && literal.len() >= inbox.len()
-            && literal.get(..inbox.len()).is_some_and(|start| start.eq_ignore_ascii_case(&inbox))
-        {
-            prefix = user.to_db(self.rules());
-            prefix.push(US);
-        }
-        prefix
     }
 
     /// Database names the reader can see by owning them or by reverse ACLs, sorted.

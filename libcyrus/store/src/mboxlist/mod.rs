@@ -7,6 +7,7 @@
 //! | `dump` | entries as `ctl_mboxlist -d` prints them |
 //! | [`find`] | LIST and LSUB: names in a client's view |
 //! | `nonimap` | folders that are not mail |
+//! | `reach` | where in the database the names lie that LIST patterns can match |
 //! | `reader` | many look-ups under one lock |
 //! | [`change`] | both records of a mailbox and the reverse ACLs in one transaction |
 //! | `create`, `delete`, `rename`, `setacl` | the operations, with who may do them |
@@ -21,6 +22,7 @@ mod dump;
 pub mod entry;
 pub mod find;
 mod nonimap;
+mod reach;
 mod reader;
 mod rename;
 mod setacl;
