@@ -34,8 +34,8 @@ pub enum Durability {
     /// transaction of several.
     #[default]
     Full,
-    /// The file stays sound through a power cut, the last records may be lost: one sync. For
-    /// databases that can be rebuilt or whose loss costs nothing acknowledged (deliver.db,
+    /// The file stays sound through a power cut, the last records may be lost: one sync,
+    /// seldom two. For databases that can be rebuilt or whose loss costs nothing acknowledged (deliver.db,
     /// statuscache.db, tls_sessions.db).
     Relaxed,
 }

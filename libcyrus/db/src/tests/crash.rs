@@ -206,16 +206,22 @@ fn syncs_of(ops: &[Op]) -> usize {
 #[test]
 fn twoskip_takes_the_promised_number_of_syncs() {
     let directory = tempfile::tempdir().unwrap();
-    for (durability, one, many) in [(Durability::Full, 2, 3), (Durability::Relaxed, 1, 2)] {
+    // Of relaxed single records a few take one more, for chains that shorten the search.
+    let promised = [(Durability::Full, 2..=2, 3, 400..=400), (Durability::Relaxed, 1..=2, 2, 200..=250)];
+    for (durability, one, many, all) in promised {
         let (recorder, backend) = Recorder::backend();
         let path = directory.path().join(format!("{durability:?}"));
-        let flags = OpenFlags { durability, backend, ..OpenFlags::create() };
+        let flags = OpenFlags { durability, backend, no_compact: true, ..OpenFlags::create() };
         let db = Db::open(&path, Kind::Twoskip, &flags).unwrap();
-        for i in 0..20 {
+        let mut sum = 0;
+        for i in 0..200 {
             let before = recorder.count();
             db.store(format!("k{i}").as_bytes(), b"v").unwrap();
-            assert_eq!(syncs_of(&recorder.ops.lock().unwrap()[before..]), one);
+            let syncs = syncs_of(&recorder.ops.lock().unwrap()[before..]);
+            assert!(one.contains(&syncs), "{syncs}");
+            sum += syncs;
         }
+        assert!(all.contains(&sum), "{sum}");
         let before = recorder.count();
         let mut txn = db.begin().unwrap();
         txn.store(b"a", b"1").unwrap();

@@ -1,5 +1,6 @@
 //! Goal: every backend behaves as a sorted map. Method: random operations on both.
 
+use super::recorder::Recorder;
 use super::{all, path_in, relaxed, seeded};
 use crate::{Create, Db, Error, Kind, OpenFlags, Order};
 use std::collections::BTreeMap;
@@ -198,4 +199,38 @@ fn a_callback_may_change_the_database_it_walks() {
     .unwrap();
     assert_eq!(seen, 50);
     assert!(all(&db).iter().all(|(_, value)| value == b"new"));
+}
+
+/// Records of the lowest chain alone are searched one by one: ten thousand marks of one message in deliver.db took half
+/// a minute. Some of them must be in higher chains, whether they come together or one at a time.
+#[test]
+fn relaxed_twoskip_has_higher_chains() {
+    let directory = tempfile::tempdir().unwrap();
+    // This storage syncs nothing, for speed.
+    let (_recorder, backend) = Recorder::backend();
+    let flags = OpenFlags { no_compact: true, backend, ..relaxed() };
+    let high_of = |name: &str, fill: &dyn Fn(&Db)| {
+        let db = Db::open(&directory.path().join(name), Kind::Twoskip, &flags).unwrap();
+        fill(&db);
+        let mut text = Vec::new();
+        db.dump(1, &mut text).unwrap();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let records = text.lines().filter(|line| line.contains(" RECORD ")).collect::<Vec<_>>();
+        assert_eq!(records.len(), 2000);
+        records.iter().filter(|line| !line.contains(" lvl=1 ")).count()
+    };
+    let one_by_one = high_of("one", &|db| {
+        for n in 0..2000 {
+            db.store(format!("{n:05}").as_bytes(), b"").unwrap();
+        }
+    });
+    assert!((50..300).contains(&one_by_one), "{one_by_one}");
+    let together = high_of("together", &|db| {
+        let mut txn = db.begin().unwrap();
+        for n in 0..2000 {
+            txn.store(format!("{n:05}").as_bytes(), b"").unwrap();
+        }
+        txn.commit().unwrap();
+    });
+    assert!(together > 800, "{together}");
 }

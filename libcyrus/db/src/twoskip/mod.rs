@@ -15,8 +15,9 @@
 //! lowest link and repairs the higher chains from it. The header is marked clean without a sync:
 //! whether that reaches the disk or not, the next reader sees the record.
 //!
-//! With [`Durability::Relaxed`] the second sync is left out too when only one head changes. Then
-//! a power cut may lose the record, and, if the header got to disk without the link, leave a
+//! With [`Durability::Relaxed`] the second sync is left out too when only one head changes, which
+//! low levels make the rule: the lowest chain alone would have to be searched step by step. Then a
+//! power cut may lose the record, and, if the header got to disk without the link, leave a
 //! num_records that is one too high until the next checkpoint; reading is not affected.
 //!
 //! Logs at info a recovery or checkpoint (C's words), at error what is found broken.
@@ -269,9 +270,9 @@ impl Engine for Twoskip {
             old_level = head.level;
         }
         let level = match self.durability {
-            Durability::Full => format::random_level(),
-            // One head to change, so that the commit can do with one sync.
-            Durability::Relaxed => 1,
+            // Mostly one head to change, so that the commit can do with one sync.
+            Durability::Relaxed if self.pending.changes == 0 => format::random_low_level(),
+            Durability::Full | Durability::Relaxed => format::random_level(),
         };
         let mut pointers = [0; MAXLEVEL + 1];
         for (pointer, next) in pointers.iter_mut().skip(1).zip(forward) {
