@@ -24,21 +24,26 @@ impl DeliveryKey<'_> {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         [self.id, b"\0", self.to, b"\0", self.date, b"\0"].concat()
     }
+
+    /// Whether it names one delivery only.
+    fn is_whole(&self) -> bool {
+        !self.id.is_empty() && !self.to.is_empty()
+    }
 }
 
 /// One delivery to remember.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveryMark {
-    /// Message-ID.
-    pub id: Vec<u8>,
-    /// Unique id of the mailbox.
-    pub to: Vec<u8>,
-    /// Text of the Date field.
-    pub date: Vec<u8>,
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveryMark<'a> {
+    /// What names it.
+    pub key: DeliveryKey<'a>,
     /// When.
     pub at: UnixTime,
     /// UID of the copy.
     pub uid: Uid,
+}
+
+fn value(at: UnixTime, uid: Uid) -> Vec<u8> {
+    [at.0.to_ne_bytes(), u64::from(uid.0).to_ne_bytes()].concat()
 }
 
 fn parse(data: &[u8]) -> Option<(UnixTime, Uid)> {
@@ -53,7 +58,7 @@ impl Catalog {
     /// # Errors
     /// `Io`.
     pub fn check_duplicate(&self, key: &DeliveryKey<'_>) -> Result<Option<UnixTime>> {
-        if key.id.is_empty() || key.to.is_empty() {
+        if !key.is_whole() {
             return Ok(None);
         }
         let db = self.global(Global::Deliver)?;
@@ -66,30 +71,26 @@ impl Catalog {
     /// # Errors
     /// `Io`.
     pub fn mark_duplicate(&self, key: &DeliveryKey<'_>, at: UnixTime, uid: Uid) -> Result<()> {
-        if key.id.is_empty() || key.to.is_empty() {
+        if !key.is_whole() {
             return Ok(());
         }
         let db = self.global(Global::Deliver)?;
-        let value = [at.0.to_ne_bytes(), u64::from(uid.0).to_ne_bytes()].concat();
-        db.store(&key.bytes(), &value).map_err(|error| db_error(db.path(), error))
+        db.store(&key.bytes(), &value(at, uid)).map_err(|error| db_error(db.path(), error))
     }
 
     /// Remembers several deliveries in one transaction.
     ///
     /// # Errors
     /// `Io`.
-    pub fn mark_duplicates(&self, marks: &[DeliveryMark]) -> Result<()> {
+    pub fn mark_duplicates(&self, marks: &[DeliveryMark<'_>]) -> Result<()> {
         if let [mark] = marks {
-            let key = DeliveryKey { id: &mark.id, to: &mark.to, date: &mark.date };
-            return self.mark_duplicate(&key, mark.at, mark.uid);
+            return self.mark_duplicate(&mark.key, mark.at, mark.uid);
         }
         let db = self.global(Global::Deliver)?;
         let fail = |error| db_error(db.path(), error);
         let mut txn = db.begin().map_err(fail)?;
-        for mark in marks.iter().filter(|mark| !mark.id.is_empty() && !mark.to.is_empty()) {
-            let key = DeliveryKey { id: &mark.id, to: &mark.to, date: &mark.date };
-            let value = [mark.at.0.to_ne_bytes(), u64::from(mark.uid.0).to_ne_bytes()].concat();
-            txn.store(&key.bytes(), &value).map_err(fail)?;
+        for mark in marks.iter().filter(|mark| mark.key.is_whole()) {
+            txn.store(&mark.key.bytes(), &value(mark.at, mark.uid)).map_err(fail)?;
         }
         txn.commit().map_err(fail)
     }

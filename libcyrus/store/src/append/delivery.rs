@@ -19,6 +19,7 @@ use crate::event::EventKind;
 use crate::lock::{Mode, Wait};
 use crate::mailbox::{Changed, Cleanup, Location, Mailbox, MailboxOptions};
 use cyrus_util::ids::{Uid, UidValidity, UnixTime};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What became of one recipient's copy.
@@ -95,7 +96,8 @@ pub struct DeliveryBatch {
     staged: Staged,
     options: BatchOptions,
     now: UnixTime,
-    marks: Vec<DeliveryMark>,
+    /// The mailboxes, by unique id, that have the message and are not in deliver.db yet.
+    marks: BTreeMap<Vec<u8>, (UnixTime, Uid)>,
     /// What stands for the marks until they are written.
     pending: Vec<PendingMark>,
 }
@@ -109,7 +111,7 @@ impl DeliveryBatch {
             staged,
             options,
             now: UnixTime::now(),
-            marks: Vec::new(),
+            marks: BTreeMap::new(),
             pending: Vec::new(),
         }
     }
@@ -150,14 +152,8 @@ impl DeliveryBatch {
         let sharing = if self.options.copies { Sharing::Copy } else { Sharing::Link };
         let uid = txn.add_shared(&self.staged, &params, sharing)?;
         let (appended, mut txn) = txn.commit_locked()?;
-        if let Some(key) = &self.options.duplicates {
-            self.marks.push(DeliveryMark {
-                id: key.id.clone(),
-                to: target.location.uniqueid.clone(),
-                date: key.date.clone(),
-                at: UnixTime::now(),
-                uid,
-            });
+        if self.options.duplicates.is_some() {
+            self.marks.insert(target.location.uniqueid.clone(), (UnixTime::now(), uid));
             if self.options.expected <= 1 && self.write_marks() {
                 drop(txn.take_intent());
             }
@@ -186,7 +182,7 @@ impl DeliveryBatch {
         name: Option<&DeliveryName>,
         location: &Location,
     ) -> Result<bool> {
-        if self.marks.iter().any(|mark| mark.to == key.to) {
+        if self.marks.contains_key(key.to) {
             return Ok(true);
         }
         if catalog.check_duplicate(key)?.is_some() {
@@ -205,7 +201,14 @@ impl DeliveryBatch {
     fn write_marks(&mut self) -> bool {
         let marks = std::mem::take(&mut self.marks);
         let pending = std::mem::take(&mut self.pending);
-        let Some(catalog) = self.store.catalog().filter(|_| !marks.is_empty()) else { return true };
+        let (Some(catalog), Some(key)) = (self.store.catalog(), &self.options.duplicates) else {
+            return true;
+        };
+        if marks.is_empty() {
+            return true;
+        }
+        let marks: Vec<_> =
+            marks.iter().map(|(to, &(at, uid))| DeliveryMark { key: key.to(to), at, uid }).collect();
         match catalog.mark_duplicates(&marks) {
             Ok(()) => pending.into_iter().for_each(PendingMark::written),
             Err(error) => {
