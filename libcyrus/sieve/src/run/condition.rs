@@ -1,5 +1,6 @@
 //! The tests. C: eval_bc_test()
 
+use super::body::Body;
 use super::budget;
 use super::evaluate::Run;
 use super::vacation::whole;
@@ -7,20 +8,13 @@ use super::{RunError, compare, date, flags};
 use crate::code::{AddressPart, DuplicateId, Match, SizeSide};
 use crate::settings::Capability;
 use crate::verify::{Comparison, Condition, DateZone};
+use cyrus_mime::Message;
 use cyrus_mime::address::{Address, parse_list};
-use cyrus_mime::charset::{Charset, decode_transfer, parse_mimeheader};
-use cyrus_mime::{Message, Part};
+use cyrus_mime::charset::parse_mimeheader;
 use cyrus_util::datetime::parse_rfc5322;
+use std::borrow::Cow;
 
 type Verdict = Result<bool, RunError>;
-
-/// The body, read once.
-#[derive(Debug)]
-pub struct Body {
-    message: Message,
-    /// Decoded parts, by number; `None` when they cannot be decoded.
-    decoded: Vec<Option<Option<Vec<u8>>>>,
-}
 
 impl Run<'_> {
     /// Evaluates a test.
@@ -406,12 +400,15 @@ impl Run<'_> {
             return self.counted(comparison, parts.len(), keys);
         }
         for part in parts {
-            let text = self.body.as_mut().and_then(|body| body.decoded.get_mut(part)?.as_mut()?.take());
-            let Some(text) = text else { continue };
+            let Some(body) = &mut self.body else { break };
+            let text = body.take(part, &mut self.budget)?;
             // Wildcards set match variables here too, against the RFC.
-            let verdict = self.any_key(comparison, &text, keys, Matches::Set);
-            if let Some(place) = self.body.as_mut().and_then(|body| body.decoded.get_mut(part)) {
-                *place = Some(Some(text));
+            let verdict = match &text {
+                Some(text) => self.any_key(comparison, text, keys, Matches::Set),
+                None => Ok(false),
+            };
+            if let Some(body) = &mut self.body {
+                body.put(part, text);
             }
             if verdict? {
                 return Ok(true);
@@ -423,40 +420,18 @@ impl Run<'_> {
     /// The first text part, decoded: `$text$` of notifications.
     pub fn first_text(&mut self) -> Result<Option<Vec<u8>>, RunError> {
         let parts = self.parts(&[b"text".to_vec()])?;
-        let Some(first) = parts.first() else { return Ok(None) };
-        Ok(self.body.as_ref().and_then(|body| body.decoded.get(*first)?.clone()?))
+        let (Some(&first), Some(body)) = (parts.first(), &mut self.body) else { return Ok(None) };
+        Ok(body.take(first, &mut self.budget)?.map(Cow::into_owned))
     }
 
-    /// Numbers of the parts that have one of the types, decoded. C: message_fetch_part()
+    /// Numbers of the parts that have one of the types.
     fn parts(&mut self, types: &[Vec<u8>]) -> Result<Vec<usize>, RunError> {
         if self.body.is_none() {
             self.budget.work(self.input.message.len() as u64)?;
             let message = Message::parse(self.input.message, &self.input.limits);
-            let decoded = vec![None; message.parts.len()];
-            self.body = Some(Body { message, decoded });
+            self.body = Some(Body::new(self.input.message, message));
         }
-        let bytes = self.input.message;
-        let Some(body) = &mut self.body else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        let mut waiting = vec![0_usize];
-        while let Some(number) = waiting.pop() {
-            let Some(part) = body.message.parts.get(number) else { continue };
-            if types.iter().any(|wanted| is_of_type(part, wanted)) {
-                found.push(number);
-            } else if part.is_multipart() || part.is_message() {
-                let children = part.children.iter().rev();
-                waiting.extend(children.filter_map(|child| usize::try_from(child.0).ok()));
-            }
-        }
-        for &number in &found {
-            let Some(place) = body.decoded.get_mut(number) else { continue };
-            if place.is_none() {
-                let Some(part) = body.message.parts.get(number) else { continue };
-                self.budget.work(u64::from(part.content.size))?;
-                *place = Some(decoded(part, bytes));
-            }
-        }
-        Ok(found)
+        Ok(self.body.as_ref().map(|body| body.parts(types)).unwrap_or_default())
     }
 }
 
@@ -508,25 +483,4 @@ fn part_of(address: &Address, part: AddressPart) -> Vec<u8> {
             plus.and_then(|plus| mailbox?.get(plus + 1..)).map(<[u8]>::to_vec).unwrap_or_default()
         }
     }
-}
-
-/// `wanted` is `type`, `type/subtype`, or empty for every type.
-fn is_of_type(part: &Part, wanted: &[u8]) -> bool {
-    let slash = wanted.iter().position(|&octet| octet == b'/');
-    let kind = wanted.get(..slash.unwrap_or(wanted.len())).unwrap_or_default();
-    let subtype = slash.and_then(|slash| wanted.get(slash + 1..)).unwrap_or_default();
-    (wanted.is_empty() || part.kind.eq_ignore_ascii_case(kind))
-        && (subtype.is_empty() || part.subtype.eq_ignore_ascii_case(subtype))
-}
-
-/// The content as UTF-8, to its first NUL.
-fn decoded(part: &Part, message: &[u8]) -> Option<Vec<u8>> {
-    let (encoding, charset) = part.charset();
-    let charset = charset.and_then(Charset::lookup).unwrap_or(Charset::US_ASCII);
-    let bytes = decode_transfer(part.content.of(message), encoding)?;
-    let mut text = charset.decode(&bytes).into_owned();
-    if let Some(end) = text.iter().position(|&octet| octet == 0) {
-        text.truncate(end);
-    }
-    Some(text)
 }

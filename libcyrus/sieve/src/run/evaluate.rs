@@ -1,8 +1,8 @@
 //! The commands. C: sieve_eval_bc()
 
 use super::action::{Folder, Keep, List, Notice, Redirect, Reject, Snooze, Tracked, Vacation};
+use super::body::Body;
 use super::budget::{self, Budget};
-use super::condition::Body;
 use super::host::{Host, Input, NotIncluded};
 use super::vars::{Vars, modify};
 use super::{Outcome, RunError, compare, flags, perform, vacation};
@@ -26,7 +26,7 @@ pub struct Run<'r> {
     pub vars: Vars,
     pub budget: Budget,
     pub tracked: Vec<Tracked>,
-    pub body: Option<Body>,
+    pub body: Option<Body<'r>>,
     /// The script that runs has `variables`.
     pub expands: bool,
     actions: List,

@@ -5,6 +5,7 @@
 //! | `host` | [`Host`]: what a script may ask; [`Effects`]: what is done in the end |
 //! | `evaluate` | the commands |
 //! | `condition` | the tests |
+//! | `body` | the parts of the body, decoded |
 //! | `date` | parts of dates |
 //! | `compare` | comparators and match types |
 //! | `vacation` | whether and to whom a vacation is answered |
@@ -20,6 +21,7 @@
 //! the caller delivers normally.
 
 mod action;
+mod body;
 mod budget;
 mod compare;
 mod condition;
