@@ -90,6 +90,7 @@ impl Server {
         let mut events = Events::with_capacity(4);
         let mut more = false;
         let mut swept_s = 0;
+        let mut next_look = Instant::now();
         loop {
             if stop.load(Ordering::SeqCst) {
                 log::write(Priority::Notice, format_args!("graceful shutdown"));
@@ -99,9 +100,14 @@ impl Server {
                 log::write(Priority::Debug, format_args!("received SIGHUP, shutting down gracefully"));
                 return Ok(self.shut_down(&socket, 0));
             }
-            if self.told_to_shut_down() {
+            let now = Instant::now();
+            if now >= next_look && self.told_to_shut_down() {
                 self.say(format_args!("Detected shutdown file"));
                 return Ok(self.shut_down(&socket, 1));
+            }
+            // Under load the file is looked for as often as at rest, not with every datagram.
+            if now >= next_look {
+                next_look = now + POLL;
             }
             let timeout = if more { Duration::ZERO } else { POLL };
             match poll.poll(&mut events, Some(timeout)) {

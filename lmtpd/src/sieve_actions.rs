@@ -527,7 +527,7 @@ impl Effects for Doer<'_, '_> {
         let Some(default) = lmtpd.config.string(Opt::Sievenotifier) else { return };
         let method = notice.method.as_deref().unwrap_or_default();
         let options: Vec<&[u8]> = notice.options.iter().map(Vec::as_slice).collect();
-        let file = self.delivery.batch.staged().path().as_os_str().as_encoded_bytes().to_vec();
+        let file = self.delivery.batch.staged().named().map(|file| file.as_os_str().as_encoded_bytes());
         let notification = Notification {
             method: if method == b"default" { default.as_bytes() } else { method },
             class: b"SIEVE",
@@ -535,7 +535,7 @@ impl Effects for Doer<'_, '_> {
             user: self.user(),
             options: &options,
             message,
-            filename: Some(&file),
+            filename: file.ok(),
             ..Notification::default()
         };
         Notifier::new(&lmtpd.config).notify(&notification, Patience::Wait(NOTIFY_PATIENCE));

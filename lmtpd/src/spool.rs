@@ -419,7 +419,7 @@ mod tests {
             spool
                 .finish()
                 .map(|done| {
-                    let text = std::fs::read(done.staged.path()).expect("read");
+                    let text = done.staged.message().expect("read").to_vec();
                     Case { text, id: done.message_id, notes: done.notes }
                 })
                 .map_err(|refused| match refused {

@@ -173,7 +173,10 @@ impl DbFile {
     /// Maps the file again when it has grown past the map.
     pub(crate) fn remap(&mut self) -> Result<()> {
         if self.size > self.map.len() as u64 {
-            self.map = Arc::new(Map::new(&self.file, self.size).map_err(|e| self.error("mmap", e))?);
+            let found = self.file.metadata().map_err(|e| self.error("fstat", e))?;
+            let mut map = Map::clone(&self.map);
+            map.follow(&self.file, &found).map_err(|e| self.error("mmap", e))?;
+            self.map = Arc::new(map);
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ fn deliver_when(
     let mut stage = Stage::create(&store, &spool).expect("stage");
     stage.write(&common::message(1)).expect("write");
     let staged = stage.finish().expect("finish");
-    before(staged.path());
+    before(staged.named().expect("name"));
     let _ = store.disk().take_steps();
     let options = BatchOptions { copies, expected: count, ..BatchOptions::default() };
     let mut batch = DeliveryBatch::new(&store, staged, options);

@@ -19,3 +19,4 @@ pub mod spawn;
 pub mod syslog;
 pub mod time;
 pub mod title;
+pub mod tmpfile;

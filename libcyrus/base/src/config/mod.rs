@@ -345,9 +345,15 @@ impl Config {
     }
 
     fn overflow_text(&self, key: &str) -> Option<&Text> {
-        let find = |key: &str| self.overflow.iter().find(|(known, _)| **known == *key).map(|(_, text)| text);
-        let service_form = format!("{}_{key}", self.ident).to_ascii_lowercase();
-        find(&service_form).or_else(|| find(key))
+        let find = |is_it: &dyn Fn(&str) -> bool| {
+            self.overflow.iter().find(|(known, _)| is_it(known)).map(|(_, text)| text)
+        };
+        let is_service_form = |known: &str| {
+            known.split_at_checked(self.ident.len()).is_some_and(|(ident, rest)| {
+                ident.eq_ignore_ascii_case(&self.ident) && rest.strip_prefix('_') == Some(key)
+            })
+        };
+        find(&is_service_form).or_else(|| find(&|known| known == key))
     }
 }
 

@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// Octets kept back before they are written.
 const BUFFER_OCTETS: usize = 256 * 1024;
 
-/// A message being written to `<partition>/stage./<pid>-<time>-<n>`. Dropping it removes the file.
+/// A message being written to `<partition>/stage./<pid>-<time>-<n>`, or to a file on that partition
+/// that has no name yet. Dropping it removes the file.
 pub struct Stage {
     file: StageFile,
     hasher: GuidHasher,
@@ -38,17 +39,51 @@ pub struct Staged {
     settled: Cell<Option<UnixTime>>,
 }
 
+/// A file that need not have its name: most messages are linked from the descriptor to where they
+/// belong, and nobody ever asks for the file in `stage.`.
 #[derive(Debug)]
 struct StageFile {
     store: Arc<Store>,
     file: File,
     path: PathBuf,
+    has_name: Cell<bool>,
+}
+
+impl StageFile {
+    /// `None` when the directory is missing.
+    fn create(store: &Arc<Store>, path: &Path) -> Result<Option<Self>> {
+        let Some((file, has_name)) = store.disk().create_unnamed(path)? else { return Ok(None) };
+        let has_name = Cell::new(has_name);
+        Ok(Some(Self { store: Arc::clone(store), file, path: path.to_path_buf(), has_name }))
+    }
+
+    fn link(&self, to: &Path) -> std::io::Result<()> {
+        let disk = self.store.disk();
+        if self.has_name.get() {
+            disk.link(&self.path, to)
+        } else {
+            disk.link_open(&self.file, &self.path, to)
+        }
+    }
+
+    fn named(&self) -> Result<&Path> {
+        if !self.has_name.get() {
+            self.store.disk().name(&self.file, &self.path)?;
+            self.has_name.set(true);
+        }
+        Ok(&self.path)
+    }
 }
 
 impl Drop for StageFile {
     fn drop(&mut self) {
-        // A failure is in the log already, and the next start finds the file in stage.
-        let _ = self.store.disk().unlink(&self.path);
+        let disk = self.store.disk();
+        if self.has_name.get() {
+            // A failure is in the log already, and the next start finds the file in stage.
+            let _ = disk.unlink(&self.path);
+        } else {
+            disk.forget_unnamed(&self.path);
+        }
     }
 }
 
@@ -70,13 +105,16 @@ impl Stage {
         let directory = stage_dir(partition_root);
         let name = format!("{}-{}-{}", std::process::id(), UnixTime::now(), store.next_stage());
         let path = directory.join(name);
-        let disk = store.disk();
-        if !directory.is_dir() {
-            disk.make_dir(&directory)?;
-            log::write(Priority::Notice, format_args!("created stage directory {}/", directory.display()));
-        }
-        let file = disk.create(&path)?;
-        let file = StageFile { store: Arc::clone(store), file, path };
+        let file = match StageFile::create(store, &path)? {
+            Some(file) => file,
+            None => {
+                store.disk().make_dir(&directory)?;
+                let directory = directory.display();
+                log::write(Priority::Notice, format_args!("created stage directory {directory}/"));
+                let missing = || Error::io("create", &path, std::io::ErrorKind::NotFound.into());
+                StageFile::create(store, &path)?.ok_or_else(missing)?
+            }
+        };
         Ok(Self { file, hasher: GuidHasher::default(), buffer: Vec::new(), written: 0 })
     }
 
@@ -99,7 +137,7 @@ impl Stage {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let StageFile { store, file, path } = &self.file;
+        let StageFile { store, file, path, .. } = &self.file;
         store.disk().write_at(file, path, self.written, &self.buffer)?;
         self.written += self.buffer.len() as u64;
         self.buffer.clear();
@@ -151,10 +189,26 @@ impl Staged {
         self.parsed.guid
     }
 
-    /// The staging file on the partition it was written to.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    /// The staging file on the partition it was written to, for who must have it by name. It gets
+    /// that name with the first who asks, and keeps it as long as this lives.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn named(&self) -> Result<&Path> {
+        self.file.named()
+    }
+
+    /// The name that it has or would have.
+    pub(super) fn path(&self) -> &Path {
         &self.file.path
+    }
+
+    /// Gives the message a further name.
+    ///
+    /// # Errors
+    /// What link(2) says; not logged, because the caller may copy instead.
+    pub(super) fn link(&self, to: &Path) -> std::io::Result<()> {
+        self.file.link(to)
     }
 
     /// Whether data and times were made durable with this INTERNALDATE.

@@ -14,7 +14,7 @@ use crate::mailbox::{
 use cyrus_util::guid::Guid;
 use cyrus_util::ids::{ModSeq, RecNo, Uid, UidValidity, UnixTime};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What an append gives a message besides its bytes. Which flags the user may set was decided
@@ -191,17 +191,14 @@ impl<'m> AppendTxn<'m> {
             record.internal_flags = record.internal_flags.with(InternalFlags::ARCHIVED);
         }
         let target = spool::record_file(location, &record);
-        self.clear_target(&record)?;
         let disk = store.disk();
-        if let Some(parent) = target.parent().filter(|_| location_is_new(&target)) {
-            disk.make_dir(parent)?;
-        }
         let settled = staged.is_settled_as(record.internaldate);
         if !settled {
             spool::set_times(staged.file(), staged.path(), record.internaldate)?;
         }
         self.files.push(target.clone());
-        if sharing == Sharing::Link && disk.link(staged.path(), &target).is_ok() {
+        self.clear_other_place(&record, &target)?;
+        if sharing == Sharing::Link && spool::link(disk, &target, || staged.link(&target))? {
             // The inode is durable already when it was synced for another mailbox; then its new
             // name goes into the journal before the growth of the cache in the same directory,
             // and the sync of that cache, which commit() waits for, takes it along.
@@ -210,7 +207,8 @@ impl<'m> AppendTxn<'m> {
                 staged.settle_as(record.internaldate);
             }
         } else {
-            spool::copy(disk, staged.path(), &target)?;
+            disk.unlink(&target)?;
+            spool::copy_open(disk, staged.file(), staged.path(), &target)?;
             let copied = File::options().write(true).open(&target);
             let copied = copied.map_err(|e| Error::io("open message", &target, e))?;
             spool::set_times(&copied, &target, record.internaldate)?;
@@ -283,12 +281,9 @@ impl<'m> AppendTxn<'m> {
         let store = Arc::clone(self.index.mailbox().store());
         let disk = store.disk();
         let target = spool::record_file(self.index.mailbox().location(), &copy);
-        self.clear_target(&copy)?;
-        if let Some(parent) = target.parent().filter(|_| location_is_new(&target)) {
-            disk.make_dir(parent)?;
-        }
         self.files.push(target.clone());
-        if disk.link(&source, &target).is_ok() {
+        self.clear_other_place(&copy, &target)?;
+        if spool::link(disk, &target, || disk.link(&source, &target))? {
             self.linked = true;
         } else {
             spool::copy(disk, &source, &target)?;
@@ -394,13 +389,18 @@ impl<'m> AppendTxn<'m> {
         self.index.header().last_uid.0.checked_add(1).map(Uid).ok_or(Error::Internal("out of uids"))
     }
 
-    /// Both possible names of the new UID must be free: a crash may have left a file.
-    fn clear_target(&self, record: &Record) -> Result<()> {
+    /// Removes what an unfinished append may have left where the message is not going to be: a UID
+    /// has a place in the spool and one in the archive.
+    fn clear_other_place(&self, record: &Record, target: &Path) -> Result<()> {
         let location = self.index.mailbox().location();
+        if !location.has_archive() {
+            return Ok(());
+        }
         let disk = self.index.mailbox().store().disk();
-        disk.unlink(&location.spool_file(record.uid))?;
-        if location.has_archive() {
-            disk.unlink(&location.archive_file(record.uid))?;
+        for place in [location.spool_file(record.uid), location.archive_file(record.uid)] {
+            if place != target {
+                disk.unlink(&place)?;
+            }
         }
         Ok(())
     }
@@ -468,9 +468,4 @@ fn flag_names(params: &AppendParams) -> Vec<Vec<u8>> {
 
 fn or_now(time: UnixTime) -> UnixTime {
     if time.0 == 0 { UnixTime::now() } else { time }
-}
-
-/// Whether the directory of `target` has to be made first; asked only of the parent.
-fn location_is_new(target: &std::path::Path) -> bool {
-    target.parent().is_some_and(|parent| !parent.is_dir())
 }

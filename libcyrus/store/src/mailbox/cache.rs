@@ -58,10 +58,8 @@ impl Caches {
         };
         let offset = usize::try_from(record.cache_offset).unwrap_or(usize::MAX);
         if opened.map.get(offset..).is_none_or(|bytes| record_length(bytes).is_none()) {
-            let size = opened.file.metadata().map_err(|e| Error::io("fstat cache", path, e))?.len();
-            if size != opened.map.len() as u64 {
-                opened.map = Map::new(&opened.file, size).map_err(|e| Error::io("map cache", path, e))?;
-            }
+            let found = opened.file.metadata().map_err(|e| Error::io("fstat cache", path, e))?;
+            opened.map.follow(&opened.file, &found).map_err(|e| Error::io("map cache", path, e))?;
         }
         let rest = opened.map.get(offset..).unwrap_or_default();
         let whole = record_length(rest).and_then(|length| rest.get(..length));

@@ -1,7 +1,10 @@
 //! Every write to mailbox files goes through here, so that a test can replay any prefix of them.
 
 use crate::error::{Error, Result};
+use cyrus_sys::tmpfile;
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -65,11 +68,58 @@ impl Disk {
     /// # Errors
     /// `Io`.
     pub fn create(&self, path: &Path) -> Result<File> {
+        let missing = || Error::io("create", path, ErrorKind::NotFound.into());
+        self.create_in(path)?.ok_or_else(missing)
+    }
+
+    /// As [`Disk::create`]; `None` when its directory is missing.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn create_in(&self, path: &Path) -> Result<Option<File>> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o666).open(path);
-        let file = file.map_err(|e| Error::io("create", path, e))?;
-        self.note(|| Step::Create(path.to_path_buf()));
-        Ok(file)
+        match file {
+            Ok(file) => {
+                self.note(|| Step::Create(path.to_path_buf()));
+                Ok(Some(file))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("create", path, error)),
+        }
+    }
+
+    /// Opens a file for reading and writing that is going to be called `path`, if anything: it has
+    /// no name yet ([`Disk::name`]). Where there are no such files, it has its name at once, and
+    /// the answer is true. `None` when its directory is missing.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn create_unnamed(&self, path: &Path) -> Result<Option<(File, bool)>> {
+        match tmpfile::create(path.parent().unwrap_or(path)) {
+            Ok(file) => {
+                self.note(|| Step::Create(path.to_path_buf()));
+                Ok(Some((file, false)))
+            }
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                Ok(self.create_in(path)?.map(|file| (file, true)))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("create", path, error)),
+        }
+    }
+
+    /// Gives a file the name it was going to have.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn name(&self, file: &File, path: &Path) -> Result<()> {
+        tmpfile::link(file.as_fd(), path).map_err(|e| Error::io("link", path, e))
+    }
+
+    /// A file that was never given its name is not needed any more.
+    pub fn forget_unnamed(&self, path: &Path) {
+        self.note(|| Step::Unlink(path.to_path_buf()));
     }
 
     /// Makes a directory and those above it. Mode 0755 under the umask.
@@ -124,6 +174,16 @@ impl Disk {
         Ok(())
     }
 
+    /// Gives an open file, called `from` or to be called so, a further name.
+    ///
+    /// # Errors
+    /// What link(2) says; not logged, because the caller may copy instead.
+    pub fn link_open(&self, file: &File, from: &Path, to: &Path) -> std::io::Result<()> {
+        tmpfile::link(file.as_fd(), to)?;
+        self.note(|| Step::Link(from.to_path_buf(), to.to_path_buf()));
+        Ok(())
+    }
+
     /// rename(2).
     ///
     /// # Errors
@@ -144,7 +204,7 @@ impl Disk {
                 self.note(|| Step::Unlink(path.to_path_buf()));
                 Ok(true)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io("unlink", path, error)),
         }
     }

@@ -89,7 +89,7 @@ impl Mailbox {
     /// Opens under a name lock that is already held.
     pub(super) fn with_lock(store: &Arc<Store>, location: Location, name_lock: NameLock) -> Result<Self> {
         let index_file = open_index(store, &location)?;
-        let mut mailbox = Self {
+        Ok(Self {
             store: Arc::clone(store),
             index_file,
             map: Map::default(),
@@ -108,9 +108,7 @@ impl Mailbox {
             location,
             name_lock: Some(name_lock),
             has_rested: false,
-        };
-        mailbox.refresh_map()?;
-        Ok(mailbox)
+        })
     }
 
     /// Lets the name lock go while nobody waits for an answer, so that others may delete, rename or
@@ -212,10 +210,7 @@ impl Mailbox {
         if found.nlink() == 0 {
             return Ok(false);
         }
-        if found.len() != self.map.len() as u64 {
-            self.map =
-                Map::new(&self.index_file.file, found.len()).map_err(|e| Error::io("map index", path, e))?;
-        }
+        self.map.follow(&self.index_file.file, &found).map_err(|e| Error::io("map index", path, e))?;
         let header = IndexHeader::decode(&self.map, path, UnixTime::now())?;
         let needed =
             u64::from(header.start_offset) + u64::from(header.num_records) * u64::from(header.record_size);
@@ -261,11 +256,8 @@ impl Mailbox {
     /// Maps the index as long as it is now.
     pub(super) fn refresh_map(&mut self) -> Result<()> {
         let path = &self.location.index;
-        let size = self.index_file.file.metadata().map_err(|e| Error::io("fstat index", path, e))?.len();
-        if size != self.map.len() as u64 {
-            self.map = Map::new(&self.index_file.file, size).map_err(|e| Error::io("map index", path, e))?;
-        }
-        Ok(())
+        let found = self.index_file.file.metadata().map_err(|e| Error::io("fstat index", path, e))?;
+        self.map.follow(&self.index_file.file, &found).map_err(|e| Error::io("map index", path, e))
     }
 
     /// The store it belongs to.

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use cyrus_sys::map::Map;
 use cyrus_util::ids::{Uid, UnixTime};
 use std::fs::{File, FileTimes};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -45,12 +46,25 @@ pub(crate) fn set_times(file: &File, path: &Path, internaldate: UnixTime) -> Res
     file.set_times(times).map_err(|e| Error::io("utime", path, e))
 }
 
+/// Gives a file the further name `to` by `link`, in place of what an unfinished append left there,
+/// making the directory when it is missing. False where no link can be made: nothing is there then.
+pub(crate) fn link(disk: &Disk, to: &Path, link: impl Fn() -> std::io::Result<()>) -> Result<bool> {
+    match (link().map_err(|error| error.kind()), to.parent()) {
+        (Ok(()), _) => return Ok(true),
+        (Err(ErrorKind::NotFound), Some(parent)) => disk.make_dir(parent)?,
+        (Err(_), _) => {
+            disk.unlink(to)?;
+        }
+    }
+    Ok(link().is_ok())
+}
+
 /// Gives `from` the further name `to`, or copies it where a link cannot be made; `to` must not
 /// exist. The caller syncs. C: `mailbox_copyfile()`
 pub(crate) fn link_or_copy(disk: &Disk, from: &Path, to: &Path) -> Result<()> {
     match disk.link(from, to) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !from.exists() => {
+        Err(error) if error.kind() == ErrorKind::NotFound && !from.exists() => {
             Err(Error::io("link", from, error))
         }
         Err(_) => copy(disk, from, to),
@@ -60,8 +74,13 @@ pub(crate) fn link_or_copy(disk: &Disk, from: &Path, to: &Path) -> Result<()> {
 /// Copies a file, keeping its times.
 pub(crate) fn copy(disk: &Disk, from: &Path, to: &Path) -> Result<()> {
     let source = File::open(from).map_err(|e| Error::io("open", from, e))?;
+    copy_open(disk, &source, from, to)
+}
+
+/// Copies an open file, called `from`, keeping its times.
+pub(crate) fn copy_open(disk: &Disk, source: &File, from: &Path, to: &Path) -> Result<()> {
     let found = source.metadata().map_err(|e| Error::io("fstat", from, e))?;
-    let bytes = Map::whole(&source).map_err(|e| Error::io("map", from, e))?;
+    let bytes = Map::whole(source).map_err(|e| Error::io("map", from, e))?;
     let file = match disk.create(to) {
         Ok(file) => file,
         Err(error) => {
