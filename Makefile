@@ -103,13 +103,13 @@ storm100k: all
 	tests/storm/storm.py flood "$(TARGET)/guide/bin" $(or $(N),100000)
 
 # Findings stay below fuzz/artifacts, the corpus below target/fuzz; a dictionary is taken where the protocol has one.
-FUZZ_TARGETS = sieve_parse sieve_verify sieve_run lmtp_session pop3_session sieve_session socketmap_session
+FUZZ_TARGETS = imapurl_parse sieve_parse sieve_verify sieve_run lmtp_session pop3_session sieve_session socketmap_session
 fuzz:
 	@command -v cargo-fuzz >/dev/null || { echo "make fuzz: needs cargo-fuzz (cargo install cargo-fuzz)" >&2; exit 1; }
 	python3 fuzz/seeds.py "$(abspath $(TARGET))/fuzz"
 	set -e; for target in $(FUZZ_TARGETS); do \
 	    dict=fuzz/dictionaries/$${target%_session}.dict; corpus="$(abspath $(TARGET))/fuzz/$$target"; mkdir -p "$$corpus"; \
-	    case $$target in *_session) dict="-dict=$$PWD/$$dict";; *) dict=;; esac; \
+	    if [ -f "$$dict" ]; then dict="-dict=$$PWD/$$dict"; else dict=; fi; \
 	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none "$$target" "$$corpus" -- -max_total_time=$(or $(FUZZ_SECONDS),600) \
 	        -max_len=4096 -timeout=10 -rss_limit_mb=600 -malloc_limit_mb=200 -print_final_stats=1 $$dict; \
 	done
