@@ -11,8 +11,8 @@ use std::process::{Command, Output, Stdio};
 
 use cyrus_tests::known::Need;
 use cyrus_tests::{case, place, sieve_scripts};
-use libcyrus::base::config::Config;
-use libcyrus::sieve::{CompileSettings, compile, dump};
+use libcyrus::base::config::{Config, Opt};
+use libcyrus::sieve::{CompileSettings, UNBUILT, compile, dump};
 
 /// Scripts for which sievec differs on purpose.
 const SIEVEC_DIFFERS: &[(&str, &str)] = &[
@@ -75,9 +75,18 @@ impl Room {
         std::fs::write(self.path("imapd.conf"), text).expect("imapd.conf");
     }
 
+    /// The settings of the configuration, with what our programs refuse until they can run it: its
+    /// bytecode is to be equal too.
     fn settings(&self) -> Option<CompileSettings> {
         let config = Config::load(Some(&self.path("imapd.conf")), "").expect("imapd.conf");
-        CompileSettings::from_config(&config).ok()
+        let mut settings = CompileSettings::from_config(&config).ok()?;
+        for (capability, word) in UNBUILT.into_iter().zip(["vnd.cyrus.jmapquery", "snooze", "vnd.cyrus.imip"])
+        {
+            if config.has_bit(Opt::SieveExtensions, word) {
+                settings.active.insert(capability);
+            }
+        }
+        Some(settings)
     }
 }
 
@@ -273,6 +282,34 @@ fn sievec_and_sieved_take_their_arguments_as_the_oracle_does() {
             }
         }
         none("calls differ", &wrong, calls.len());
+    });
+}
+
+/// Scripts that ask for what cannot run here yet are refused by name, though the oracle compiles them.
+#[test]
+fn what_cannot_run_yet_is_refused_by_name() {
+    case("ours::sievec::unbuilt", &[Need::Oracle], || {
+        let room = Room::new();
+        for (name, script) in [
+            ("vnd.cyrus.jmapquery", "if jmapquery text:\n{}\n.\n { keep; }"),
+            ("vnd.cyrus.snooze", "snooze \"07:00:00\";"),
+            ("vnd.cyrus.imip", "processimip;"),
+        ] {
+            let script = format!("require [\"{name}\"];\n{script}\n");
+            assert_eq!(oracle_compiles(&room, script.as_bytes()).0, Some(0), "{name}");
+            let (source, target) = (room.path("script"), room.path("bc"));
+            let _ = std::fs::remove_file(&target);
+            let mut command = our_tool(&room, "sievec");
+            let output = command.arg("-C").arg(room.path("imapd.conf")).args([&source, &target]).output();
+            let output = output.expect("sievec");
+            let refusal = format!("line 1: Unsupported feature(s) in \"require\": \"{name}\"");
+            assert_eq!(output.status.code(), Some(1), "{name}");
+            assert!(String::from_utf8_lossy(&output.stderr).contains(&refusal), "{output:?}");
+            assert!(!target.exists(), "{name}");
+            // Whoever asks first is told that it is not there.
+            let asking = format!("require \"ihave\"; if ihave \"{name}\" {{ stop; }} keep;");
+            assert_eq!(ours_compiles(room.settings().as_ref(), asking.as_bytes()).0, Some(0), "{name}");
+        }
     });
 }
 

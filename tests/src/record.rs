@@ -15,7 +15,11 @@ pub fn check(name: &str, server: Server, actual: &str) {
     }
     let expected = recorded(name);
     leave(name, server, actual);
-    if let Some(report) = difference(&expected, actual) {
+    let report = match server {
+        Server::Ours => difference(&without_unbuilt(&expected), actual),
+        _ => difference(&expected, actual),
+    };
+    if let Some(report) = report {
         panic!("{name} on {server:?}: {report}");
     }
 }
@@ -40,6 +44,22 @@ pub fn check_but(name: &str, server: Server, actual: &str, exceptions: &[&str]) 
     if let Some(report) = difference(&kept(&expected), &kept(actual)) {
         panic!("{name} on {server:?}: {report}");
     }
+}
+
+/// The text without the Sieve extensions that are not built yet and so not announced (docs/deviations.md).
+#[must_use]
+pub fn without_unbuilt(text: &str) -> String {
+    let names = [" vnd.cyrus.snooze", " vnd.cyrus.imip", " vnd.cyrus.jmapquery"];
+    let is_announcement = |line: &str| line.contains("\"SIEVE\" \"");
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        if is_announcement(line) {
+            out.push_str(&names.iter().fold(line.to_owned(), |line, name| line.replace(name, "")));
+        } else {
+            out.push_str(line);
+        }
+    }
+    out
 }
 
 /// Leaves what was told in the directory `CYRUS_TRANSCRIPTS`, for a look.

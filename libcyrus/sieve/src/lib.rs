@@ -12,5 +12,5 @@ pub mod verify;
 
 pub use compile::{Bytecode, ScriptError, compile};
 pub use run::run;
-pub use settings::{CompileSettings, SettingsError, extensions};
+pub use settings::{CompileSettings, SettingsError, UNBUILT, extensions};
 pub use verify::Program;

@@ -188,6 +188,11 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
+/// Capabilities whose bytecode is read and written but which need what is not built yet, JMAP and
+/// calendars. A script that asks for one is refused when it is compiled, rather than filing mail
+/// otherwise than it says; `ihave` finds none of them.
+pub const UNBUILT: [Capability; 3] = [Capability::Jmapquery, Capability::Snooze, Capability::Imip];
+
 /// What decides how a script compiles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompileSettings {
@@ -215,6 +220,7 @@ impl CompileSettings {
                 configured.insert(*capability);
             }
         }
+        UNBUILT.into_iter().for_each(|capability| configured.remove(capability));
         let mut active = configured;
         if !config.has_bit(Opt::Httpmodules, "carddav") {
             active.remove(Capability::Extlists);
@@ -233,7 +239,7 @@ impl CompileSettings {
         Ok(settings)
     }
 
-    /// The default configuration with every capability active.
+    /// The default configuration with every capability active, those not built yet included.
     pub fn everything() -> CompileSettings {
         CompileSettings {
             active: Capabilities::all(),
@@ -308,4 +314,24 @@ pub fn extensions(settings: &CompileSettings) -> Vec<Announced> {
     let mut lines = vec![Announced { name: "SIEVE", value: words.join(" ") }];
     lines.append(&mut others);
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_built_is_neither_granted_nor_announced() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("imapd.conf");
+        std::fs::write(&file, "configdirectory: /c\ndefaultpartition: d\npartition-d: /p\n").unwrap();
+        let config = Config::load(Some(&file), "sieve").unwrap();
+        let settings = CompileSettings::from_config(&config).unwrap();
+        for capability in UNBUILT {
+            assert!(!settings.active.has(capability) && !settings.configured.has(capability));
+        }
+        let announced = extensions(&settings);
+        assert!(announced.iter().all(|line| !line.value.contains("vnd.cyrus")), "{announced:?}");
+        assert!(settings.active.has(Capability::Fileinto));
+    }
 }
