@@ -40,5 +40,7 @@ fn seeded() -> fastrand::Rng {
     let seed =
         std::env::var("DB_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
     println!("DB_SEED={seed}");
+    // The levels of records come from the generator of the thread.
+    fastrand::seed(seed);
     fastrand::Rng::with_seed(seed)
 }

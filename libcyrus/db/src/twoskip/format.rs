@@ -282,12 +282,6 @@ pub(super) fn random_level() -> usize {
     (1 + ones).min(MAXLEVEL)
 }
 
-/// As [`random_level`], but one record in 16 only is higher than 1: a search takes that many steps more, and the
-/// commit of a record of level 1 changes one head only.
-pub(super) fn random_low_level() -> usize {
-    random_level().saturating_sub(3).max(1)
-}
-
 pub(super) fn crc(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }

@@ -32,6 +32,8 @@ pub(super) struct Location<'a> {
     pub(super) forward: [u64; MAXLEVEL],
     /// The record, when the key is there.
     pub(super) found: Option<Head<'a>>,
+    /// Records that were passed one by one, in the lowest chain.
+    pub(super) low_steps: u32,
 }
 
 impl<'a> View<'a> {
@@ -122,7 +124,8 @@ impl<'a> View<'a> {
     pub(super) fn locate(&self, key: &[u8]) -> Result<Location<'a>> {
         let end = self.end();
         let mut at = self.dummy()?;
-        let mut location = Location { back: [0; MAXLEVEL], forward: [0; MAXLEVEL], found: None };
+        let mut location =
+            Location { back: [0; MAXLEVEL], forward: [0; MAXLEVEL], found: None, low_steps: 0 };
         let mut last: Option<(u64, Option<Head<'a>>, Ordering)> = None;
         let mut steps = self.steps_max();
         let mut chain = MAXLEVEL;
@@ -148,6 +151,7 @@ impl<'a> View<'a> {
             }
             if let Some((_, Some(head), Ordering::Less)) = last {
                 at = head;
+                location.low_steps += u32::from(chain == 1);
                 steps =
                     steps.checked_sub(1).ok_or_else(|| self.corrupt(offset, "endless chain of records"))?;
                 continue;
