@@ -254,10 +254,6 @@ impl Host for Asker<'_> {
         is_known
     }
 
-    fn jmapquery(&mut self, _query: &[u8]) -> bool {
-        false
-    }
-
     fn include(&mut self, name: &[u8], location: Location) -> Result<Included, NotIncluded> {
         // The compiler refuses such names; bytecode from elsewhere may hold them.
         if name.starts_with(b"/") || name.windows(3).any(|window| window == b"../") {

@@ -32,3 +32,26 @@ fn what_is_wrong_and_reached_is_an_error() {
     let program = Program::load(&bytecode).expect("bytecode");
     assert_eq!(memory::filter(program, &bytecode, MESSAGE), ["error Run error"]);
 }
+
+/// Bytecode of the original may ask for what is not built: the message is kept, whichever way the script goes on.
+#[test]
+fn what_cannot_run_is_an_error_and_no_answer() {
+    let jmapquery = "error jmapquery is not supported";
+    let query = "jmapquery text:\n{\"subject\":\"x\"}\n.\n";
+    let require = r#"require ["vnd.cyrus.jmapquery", "vnd.cyrus.imip"];"#;
+    check(&format!("{require} if {query} {{ discard; }}"), &[jmapquery]);
+    check(&format!("{require} if not {query} {{ discard; }}"), &[jmapquery]);
+    check(&format!("{require} processimip; discard;"), &["error processimip is not supported"]);
+}
+
+/// Both forms of the name of an address book (RFC 6134 2.5) may stand in a redirect; another list may not.
+#[test]
+fn a_redirect_knows_both_forms_of_an_address_book() {
+    for (list, is_known) in
+        [("urn:ietf:params:sieve:addrbook:default", true), (":addrbook:default", true), ("tag:x", false)]
+    {
+        let script = format!(r#"require "extlists"; redirect :list "{list}";"#);
+        let compiled = compile(script.as_bytes(), &CompileSettings::everything());
+        assert_eq!(compiled.is_ok(), is_known, "{list}");
+    }
+}

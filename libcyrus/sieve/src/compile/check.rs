@@ -244,7 +244,9 @@ impl Parser<'_> {
 
     /// The list of `redirect :list`. C has no validator at hand when compiling, and dies.
     pub(super) fn check_list(&mut self, list: &[u8]) {
-        if !list.starts_with(b"urn:ietf:params:sieve:addrbook:") && !self.has_variable(list) {
+        let is_known =
+            [&b"urn:ietf:params:sieve:addrbook:"[..], b":addrbook:"].iter().any(|p| list.starts_with(p));
+        if !is_known && !self.has_variable(list) {
             self.complain(&[b"list '", list, b"': is not valid/supported"]);
         }
     }

@@ -167,7 +167,8 @@ impl Run<'_> {
             Command::Error(_) => return Err(RunError::UNTOLD),
             Command::Fileinto { folder, copy } => self.fileinto(folder, *copy)?,
             Command::Flags { change, variable, flags } => self.change_flags(*change, variable, flags)?,
-            Command::Imip { .. } | Command::Impossible => return Err(RunError::UNTOLD),
+            Command::Imip { .. } => return Err(RunError::new("processimip is not supported")),
+            Command::Impossible => return Err(RunError::UNTOLD),
             Command::Keep { flags } => {
                 let flags = self.flag_list(flags)?;
                 self.keep(flags)?;

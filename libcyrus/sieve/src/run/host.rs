@@ -73,8 +73,6 @@ pub trait Host {
     fn list_contains(&mut self, uri: &[u8], member: &[u8]) -> bool;
     /// Whether `duplicate` knows an id.
     fn is_duplicate(&mut self, id: &[u8]) -> bool;
-    /// `jmapquery`
-    fn jmapquery(&mut self, query: &[u8]) -> bool;
     /// Loads a script to be included.
     ///
     /// # Errors

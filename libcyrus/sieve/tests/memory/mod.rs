@@ -74,9 +74,6 @@ impl Host for Memory {
     fn is_duplicate(&mut self, id: &[u8]) -> bool {
         is_even(id)
     }
-    fn jmapquery(&mut self, query: &[u8]) -> bool {
-        is_even(query)
-    }
     /// The script itself is there under every name, each time another file.
     fn include(&mut self, name: &[u8], _location: Location) -> Result<Included, NotIncluded> {
         if name.is_empty() {
