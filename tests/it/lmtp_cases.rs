@@ -45,7 +45,7 @@ fn groups() -> Vec<Group> {
 fn start(server: Server, group: &Group) -> Instance {
     let mut builder = Builder::new(server).server("netlmtp", server);
     for (name, value) in &group.options {
-        let certificate = crate::timsieved::certificate().display().to_string();
+        let certificate = cyrus_tests::tls::certificate().display().to_string();
         builder = builder.option(name, &value.replace("@CERTIFICATE@", &certificate));
     }
     builder.start()

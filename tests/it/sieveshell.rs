@@ -137,7 +137,7 @@ fn our_sieveshell_says_what_the_oracles_does() {
 
 /// sivtest logs in, by every mechanism and under TLS, and runs a session.
 fn sivtest(server: Server) -> String {
-    let certificate = crate::timsieved::certificate().display().to_string();
+    let certificate = cyrus_tests::tls::certificate().display().to_string();
     let instance = Builder::new(server)
         .server("sieve", server)
         .option("sasl_mech_list", "PLAIN LOGIN DIGEST-MD5 CRAM-MD5 SCRAM-SHA-1")

@@ -1,13 +1,11 @@
 //! The mails of Sieve scripts on their way out with `smtp_backend: host`: a stub server tells the whole dialogue, and
 //! what the LMTP client heard. Ids, dates of new mails and process ids are normalised.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use cyrus_tests::known::Need;
+use cyrus_tests::smtp::{Manners, converse};
 use cyrus_tests::transcript::normalise;
-use cyrus_tests::{Builder, Server, case, place, record};
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use cyrus_tests::{Builder, Server, case, place, record, tls};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,36 +23,28 @@ const SCRIPTS: [(&str, &str); 4] = [
     ("eve", "redirect \"refused@example.org\";\nredirect \"other@example.org\";\n"),
 ];
 
-/// What the stub says: its capabilities, and how each verb is answered when not well.
-struct Manners {
-    name: &'static str,
-    options: &'static [(&'static str, &'static str)],
-    ehlo: &'static str,
-    /// A line that begins so is answered so.
-    answers: &'static [(&'static str, &'static str)],
-}
-
-const PLAIN: &str = "250-stub\r\n250-PIPELINING\r\n250 8BITMIME\r\n";
 const ALL: &str = "250-stub\r\n250-AUTH PLAIN LOGIN\r\n250-DSN\r\n250-DELIVERBY\r\n250-SIZE 100000\r\n\
                    250 ENHANCEDSTATUSCODES\r\n";
 
+const RELAY: &[(&str, &str)] =
+    &[("smtp_host", "127.0.0.1:@PORT@"), ("smtp_auth_authname", "relay"), ("smtp_auth_password", "secret")];
+
+/// In the clear there is STARTTLS alone.
+const SECURE: &str = "250-stub\r\n250 STARTTLS\r\n";
+
 const MANNERS: &[Manners] = &[
-    Manners { name: "plain", options: &[("smtp_host", "127.0.0.1:@PORT@")], ehlo: PLAIN, answers: &[] },
+    Manners { name: "plain", ..Manners::KIND },
     Manners {
         name: "all that is announced",
         options: &[("smtp_host", "127.0.0.1:@PORT@/noauth"), ("smtp_auth_authname", "relay")],
         ehlo: ALL,
-        answers: &[],
+        ..Manners::KIND
     },
     Manners {
         name: "authentication",
-        options: &[
-            ("smtp_host", "127.0.0.1:@PORT@"),
-            ("smtp_auth_authname", "relay"),
-            ("smtp_auth_password", "secret"),
-        ],
+        options: RELAY,
         ehlo: "250-stub\r\n250 AUTH PLAIN\r\n",
-        answers: &[],
+        ..Manners::KIND
     },
     Manners {
         name: "authentication refused",
@@ -65,87 +55,92 @@ const MANNERS: &[Manners] = &[
         ],
         ehlo: "250-stub\r\n250 AUTH PLAIN\r\n",
         answers: &[("AUTH", "535 5.7.8 no\r\n")],
+        ..Manners::KIND
     },
     Manners {
         name: "authentication not offered",
         options: &[("smtp_host", "127.0.0.1:@PORT@"), ("smtp_auth_authname", "relay")],
-        ehlo: PLAIN,
-        answers: &[],
+        ..Manners::KIND
     },
-    Manners {
-        name: "too small",
-        options: &[("smtp_host", "127.0.0.1:@PORT@")],
-        ehlo: "250-stub\r\n250 SIZE 10\r\n",
-        answers: &[],
-    },
-    Manners {
-        name: "MAIL refused",
-        options: &[("smtp_host", "127.0.0.1:@PORT@")],
-        ehlo: PLAIN,
-        answers: &[("MAIL", "452 no\r\n")],
-    },
+    Manners { name: "too small", ehlo: "250-stub\r\n250 SIZE 10\r\n", ..Manners::KIND },
+    Manners { name: "MAIL refused", answers: &[("MAIL", "452 no\r\n")], ..Manners::KIND },
     Manners {
         name: "RCPT refused",
-        options: &[("smtp_host", "127.0.0.1:@PORT@")],
         ehlo: ALL,
         answers: &[("RCPT", "550-5.1.1 no\r\n550 5.1.1 never\r\n")],
+        ..Manners::KIND
+    },
+    Manners { name: "message refused", answers: &[(".", "554 no\r\n")], ..Manners::KIND },
+    Manners { name: "not now", answers: &[("greeting", "421 no\r\n")], ..Manners::KIND },
+    Manners { name: "TLS offered, nothing to hide", ehlo: SECURE, ..Manners::KIND },
+    Manners { name: "authentication inside TLS", options: RELAY, ehlo: SECURE, ..Manners::KIND },
+    Manners {
+        name: "nothing usable in the clear",
+        options: RELAY,
+        ehlo: "250-stub\r\n250-AUTH NONESUCH\r\n250 STARTTLS\r\n",
+        ehlo_inside: "250-stub\r\n250-DSN\r\n250 AUTH PLAIN LOGIN\r\n",
+        ..Manners::KIND
     },
     Manners {
-        name: "message refused",
-        options: &[("smtp_host", "127.0.0.1:@PORT@")],
-        ehlo: PLAIN,
-        answers: &[(".", "554 no\r\n")],
+        name: "TLS refused",
+        options: RELAY,
+        ehlo: SECURE,
+        answers: &[("STARTTLS", "454 4.7.0 not now\r\n")],
+        ..Manners::KIND
     },
     Manners {
-        name: "not now",
-        options: &[("smtp_host", "127.0.0.1:@PORT@")],
-        ehlo: PLAIN,
-        answers: &[("greeting", "421 no\r\n")],
+        name: "no authentication inside TLS either",
+        options: RELAY,
+        ehlo: SECURE,
+        ehlo_inside: "250-stub\r\n250 DSN\r\n",
+        ..Manners::KIND
+    },
+    Manners {
+        name: "a forced mechanism",
+        options: &[
+            ("smtp_host", "127.0.0.1:@PORT@"),
+            ("smtp_auth_authname", "relay"),
+            ("smtp_auth_password", "secret"),
+            ("force_sasl_client_mech", "PLAIN"),
+        ],
+        ehlo: "250-stub\r\n250 AUTH LOGIN PLAIN CRAM-MD5\r\n",
+        ..Manners::KIND
+    },
+    Manners {
+        name: "a mechanism for one server",
+        options: &[
+            ("smtp_host", "127.0.0.1:@PORT@"),
+            ("smtp_auth_authname", "relay"),
+            ("smtp_auth_password", "secret"),
+            ("force_sasl_client_mech", "PLAIN"),
+            ("127_mechs", "GSSAPI"),
+        ],
+        ehlo: "250-stub\r\n250 AUTH PLAIN\r\n",
+        ..Manners::KIND
     },
 ];
 
-/// Serves one connection and tells it.
-fn converse(stream: &TcpStream, manners: &Manners) -> String {
-    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("timeout");
-    let mut out = stream;
-    let mut told = String::new();
-    let answer = |verb: &str, well: &str| {
-        let other = manners.answers.iter().find(|(start, _)| verb.starts_with(start));
-        other.map_or(well, |(_, answer)| *answer).to_owned()
-    };
-    let _ = out.write_all(answer("greeting", "220 stub\r\n").as_bytes());
-    let mut in_data = false;
-    for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
-        let line = String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned();
-        told.push_str(&format!("> {}\n", credentials(&line)));
-        let reply = match line.split(' ').next().unwrap_or_default() {
-            "." if in_data => {
-                in_data = false;
-                answer(".", "250 2.0.0 done\r\n")
-            }
-            _ if in_data => continue,
-            "EHLO" => manners.ehlo.to_owned(),
-            "DATA" => {
-                in_data = true;
-                "354 go\r\n".to_owned()
-            }
-            "AUTH" => answer("AUTH", "235 2.7.0 ok\r\n"),
-            "QUIT" => "221 2.0.0 bye\r\n".to_owned(),
-            verb => answer(verb, "250 2.0.0 ok\r\n"),
-        };
-        told.push_str(&format!("< {}\n", reply.trim_end().replace("\r\n", " | ")));
-        let _ = out.write_all(reply.as_bytes());
-    }
-    told
-}
-
-/// The initial response of PLAIN in the clear.
-fn credentials(line: &str) -> String {
-    match line.strip_prefix("AUTH PLAIN ").and_then(|text| STANDARD.decode(text).ok()) {
-        Some(octets) => format!("AUTH PLAIN {:?}", String::from_utf8_lossy(&octets)),
-        None => line.to_owned(),
-    }
-}
+/// What the original cannot do, or does not look at.
+const OURS: &[Manners] = &[
+    Manners {
+        name: "TLS at once",
+        options: &[("smtp_host", "127.0.0.1:@PORT@/tls")],
+        ehlo_inside: "250-stub\r\n250 8BITMIME\r\n",
+        tls_at_once: true,
+        ..Manners::KIND
+    },
+    Manners {
+        name: "a certificate for another name",
+        options: &[
+            ("smtp_host", "127.0.0.1:@PORT@"),
+            ("smtp_auth_authname", "relay"),
+            ("smtp_auth_password", "secret"),
+            ("tls_server_ca_file", "@CERTIFICATE@"),
+        ],
+        ehlo: SECURE,
+        ..Manners::KIND
+    },
+];
 
 /// Replaces what names a process or the day.
 fn tidy(line: &str) -> String {
@@ -184,7 +179,9 @@ fn one(server: Server, manners: &'static Manners) -> String {
         .option("sieve_use_lmtp_reject", "no")
         .option("servername", "mail.example");
     for (name, value) in manners.options {
-        builder = builder.option(name, &value.replace("@PORT@", &port));
+        let value = value.replace("@PORT@", &port);
+        let value = value.replace("@CERTIFICATE@", &tls::certificate().display().to_string());
+        builder = builder.option(name, &value);
     }
     let instance = builder.start();
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -192,7 +189,7 @@ fn one(server: Server, manners: &'static Manners) -> String {
     // Ends with the process of the tests.
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            let conversation = converse(&stream, manners);
+            let conversation = converse(stream, manners);
             all.lock().expect("told").push(conversation);
         }
     });
@@ -262,10 +259,10 @@ fn drain(told: &Mutex<Vec<String>>) -> Vec<String> {
     std::mem::take(&mut *told.lock().expect("told"))
 }
 
-fn run(server: Server) -> String {
-    let third = MANNERS.len().div_ceil(3);
+fn run(server: Server, all: &'static [Manners]) -> String {
+    let third = all.len().div_ceil(3);
     std::thread::scope(|scope| {
-        let parts: Vec<_> = MANNERS
+        let parts: Vec<_> = all
             .chunks(third)
             .map(|part| {
                 scope.spawn(move || part.iter().map(|manners| one(server, manners)).collect::<String>())
@@ -278,11 +275,23 @@ fn run(server: Server) -> String {
 #[test]
 fn oracle_sends_as_recorded() {
     case("oracle::smtp_out", &[Need::Oracle], || {
-        record::check("smtp_out", Server::Oracle, &run(Server::Oracle))
+        record::check("smtp_out", Server::Oracle, &run(Server::Oracle, MANNERS))
     });
 }
 
 #[test]
 fn ours_sends_as_the_oracle_did() {
-    case("ours::smtp_out", &[], || record::check("smtp_out", Server::Ours, &run(Server::Ours)));
+    case("ours::smtp_out", &[], || record::check("smtp_out", Server::Ours, &run(Server::Ours, MANNERS)));
+}
+
+#[test]
+fn ours_also_begins_tls_at_once_and_verifies() {
+    case("ours::smtp_out_tls", &[], || {
+        let told = run(Server::Ours, OURS);
+        let (at_once, verified) = told.split_once("== a certificate for another name").expect("two cases");
+        assert_eq!(at_once.matches("* TLS\n> EHLO localhost\n").count(), 5, "{told}");
+        assert_eq!(at_once.matches("< 250 2.0.0 done").count(), 5, "{told}");
+        assert!(verified.contains("< 220 2.0.0 go\n* no TLS: "), "{told}");
+        assert!(!verified.contains("> AUTH") && !verified.contains("> MAIL"), "{told}");
+    });
 }

@@ -18,14 +18,13 @@
 
 use cyrus_tests::dialogue::{Make, unescape};
 use cyrus_tests::known::Need;
+use cyrus_tests::tls::{certificate, own};
 use cyrus_tests::transcript::{difference, normalise, printable, response};
 use cyrus_tests::{Builder, Instance, Server, Sieve, case, place, record};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 
 /// A data file: what the instance is like, and the lines of each case.
 #[derive(Default)]
@@ -77,39 +76,6 @@ impl Script {
         }
         builder.start()
     }
-}
-
-/// A certificate with its key in one file, made once.
-pub(crate) fn certificate() -> &'static Path {
-    static FILE: OnceLock<PathBuf> = OnceLock::new();
-    FILE.get_or_init(|| {
-        let dir = tempfile::Builder::new().prefix("cyrus-it-tls-").tempdir().expect("tempdir").keep();
-        let file = dir.join("both.pem");
-        let made = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=mail.example",
-            ])
-            .arg("-keyout")
-            .arg(dir.join("key.pem"))
-            .arg("-out")
-            .arg(dir.join("cert.pem"))
-            .output()
-            .expect("openssl");
-        assert!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
-        let both = [std::fs::read(dir.join("key.pem")), std::fs::read(dir.join("cert.pem"))];
-        let both: Vec<u8> = both.into_iter().flat_map(|part| part.expect("pem")).collect();
-        std::fs::write(&file, both).expect("write");
-        own(&dir);
-        file
-    })
 }
 
 /// A run of one file.
@@ -288,16 +254,6 @@ impl Run<'_> {
 }
 
 /// Gives what the test made to the user that the servers run as.
-fn own(path: &Path) {
-    let Some(owner) = nix::unistd::User::from_name(&place::user()).ok().flatten() else { return };
-    let _ = chown(path, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()));
-    if std::fs::symlink_metadata(path).is_ok_and(|m| m.is_dir()) {
-        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            own(&entry.path());
-        }
-    }
-}
-
 fn run(name: &str, make: Make) -> String {
     let script = Script::load(name);
     let instance = script.instance(make);

@@ -15,7 +15,9 @@ pub mod pop3;
 pub mod record;
 pub mod sieve;
 pub mod sieve_scripts;
+pub mod smtp;
 pub mod syslog;
+pub mod tls;
 pub mod transcript;
 pub mod wait;
 

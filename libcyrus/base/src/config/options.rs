@@ -236,7 +236,7 @@ options! {
     Yes Chatty "chatty" Switch(false) "2.5.0" [] "log all IMAP client commands";
     NotYet ClientBind "client_bind" Switch(false) "3.0.0" [] "bind outgoing connections to an own address";
     NotYet ClientBindName "client_bind_name" Str(None) "3.0.0" [] "address or name to bind outgoing connections to";
-    NotYet ClientTimeout "client_timeout" Duration(Some("10s"), b's') "3.1.8" [] "connect timeout for outgoing connections";
+    Yes ClientTimeout "client_timeout" Duration(Some("10s"), b's') "3.1.8" [] "connect timeout for outgoing connections";
     Yes Commandmintimer "commandmintimer" Str(None) "2.4.0" [] "log commands slower than this many seconds";
     Yes Configdirectory "configdirectory" Str(None) "2.3.17" [] "top directory of databases and state; required";
     NotYet Createonpost "createonpost" Switch(false) "2.5.0" ["2.5.0" AutocreatePost] "old name of autocreate_post";
@@ -291,7 +291,7 @@ options! {
     Yes Failedloginpause "failedloginpause" Duration(Some("3s"), b's') "3.1.8" [] "delay after a failed login";
     Unused Flushseenstate "flushseenstate" Switch(true) "2.5.0" ["2.5.0"] "obsolete, no effect";
     Yes Foolstupidclients "foolstupidclients" Switch(false) "2.3.17" [] "answer LIST \"*\" as if it were INBOX*";
-    NotYet ForceSaslClientMech "force_sasl_client_mech" Str(None) "2.3.17" [] "only mechanism used when connecting to other servers";
+    Yes ForceSaslClientMech "force_sasl_client_mech" Str(None) "2.3.17" [] "only mechanism used when connecting to other servers";
     Yes Fulldirhash "fulldirhash" Switch(false) "2.3.17" [] "hash directories over the whole name (A-W) instead of the first letter";
     Yes Hashimapspool "hashimapspool" Switch(false) "2.3.17" [] "add a hash level to spool and lock directories";
     NotYet Httpallowcompress "httpallowcompress" Switch(true) "2.5.0" [] "allow compressed HTTP responses";

@@ -8,19 +8,18 @@
 
 use crate::error::Error;
 use crate::prot::Stream;
-use crate::{sasl, tls};
 use cyrus_base::config::{Config, Opt};
 use cyrus_base::log::{self, Priority};
-use cyrus_sys::sasl::{Credentials, Security};
 use std::fmt;
-use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How long the server may be silent.
+mod host;
+
+/// How long the server may be silent once it is known.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The longest reply line, its end included (RFC 5321 4.5.3.1.5).
@@ -111,7 +110,7 @@ struct Client {
 /// Why it was not taken; the log has more.
 pub fn send(config: &Config, mail: &Mail<'_>) -> Result<(), Refusal> {
     let mut client = match config.string(Opt::SmtpBackend).unwrap_or("sendmail") {
-        "host" => Client::host(config)?,
+        "host" => host::open(config)?,
         _ => Client::sendmail(config.string(Opt::Sendmail).unwrap_or("/usr/lib/sendmail"))?,
     };
     let done = client.mail(mail);
@@ -144,33 +143,6 @@ impl Client {
             log::write(Priority::Err, format_args!("smptclient_open: can't open sendmail backend"));
             client.close();
             return Err(Refusal::Internal);
-        }
-        Ok(client)
-    }
-
-    fn host(config: &Config) -> Result<Self, Refusal> {
-        let address = config.string(Opt::SmtpHost).unwrap_or("localhost:587");
-        let server = Server::parse(address);
-        let fail = |error: &dyn fmt::Display| {
-            log::write(
-                Priority::Err,
-                format_args!("smptclient_open: can't connect to host: {address}: {error}"),
-            );
-            Refusal::Internal
-        };
-        let stream = server.connect().map_err(|error| fail(&error))?;
-        let mut client = Self::over(stream, None);
-        if server.wants_tls {
-            let tls = tls::Client::from_config(config).map_err(|error| fail(&error))?;
-            client.stream.start_tls_client(&tls, &server.host, TIMEOUT).map_err(|error| fail(&error))?;
-        }
-        client.greet().map_err(|error| fail(&error))?;
-        let authname = config.string(Opt::SmtpAuthAuthname).filter(|_| !server.without_auth);
-        if let Some(authname) = authname {
-            if let Err(error) = client.authenticate(config, authname, &server.host) {
-                client.quit();
-                return Err(fail(&error));
-            }
         }
         Ok(client)
     }
@@ -218,44 +190,6 @@ impl Client {
             }
         }
         Ok(())
-    }
-
-    fn start_tls(&mut self, config: &Config, host: &str) -> Result<(), Error> {
-        self.say(b"STARTTLS")?;
-        let (code, _) = self.reply()?;
-        if code != *b"220" || !self.stream.buffered().is_empty() {
-            return Err(Error::Closed);
-        }
-        self.stream.start_tls_client(&tls::Client::from_config(config)?, host, TIMEOUT)?;
-        self.ehlo()
-    }
-
-    /// AUTH; where none is offered in the clear, inside TLS. C: backend_authenticate()
-    fn authenticate(&mut self, config: &Config, authname: &str, host: &str) -> Result<(), Error> {
-        if self.capabilities.auth.is_none() && self.capabilities.starttls {
-            self.start_tls(config, host)?;
-        }
-        match self.capabilities.auth.clone() {
-            Some(mechanisms) => self.log_in(config, authname, &mechanisms, host),
-            None => Err(Error::Sasl(-4, "no mechanism available".to_owned())),
-        }
-    }
-
-    fn log_in(&mut self, config: &Config, authname: &str, mechanisms: &str, host: &str) -> Result<(), Error> {
-        let credentials = Credentials {
-            userid: Vec::new(),
-            authname: authname.as_bytes().to_vec(),
-            realm: config.bytes(Opt::SmtpAuthRealm).map(<[u8]>::to_vec),
-            password: config.bytes(Opt::SmtpAuthPassword).unwrap_or_default().to_vec(),
-        };
-        let bits = self.stream.tls().map_or(0, |tls| tls.bits);
-        let security = Security { min_ssf: 0, max_ssf: 0, noplaintext: false, noanonymous: true };
-        let mut client = sasl::Client::new("smtp", host, None, &credentials, security, bits)?;
-        let command = sasl::Command { start: "AUTH ", initial: true, challenge: "334 ", ok: "235" };
-        match client.authenticate(&mut self.stream, mechanisms, &command) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::Sasl(-13, "authentication failure".to_owned())),
-        }
     }
 
     fn mail(&mut self, mail: &Mail<'_>) -> Result<(), Refusal> {
@@ -399,71 +333,10 @@ fn told(command: &str, refusal: Refusal) -> Refusal {
     refusal
 }
 
-/// A server of `smtp_host`: `host`, `host:port`, `[address]:port` or `/path`, then `/tls`, `/noauth`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Server {
-    host: String,
-    port: u16,
-    is_path: bool,
-    wants_tls: bool,
-    without_auth: bool,
-}
-
-impl Server {
-    fn parse(text: &str) -> Self {
-        let mut rest = text;
-        let (mut wants_tls, mut without_auth) = (false, false);
-        loop {
-            if let Some(shorter) = rest.strip_suffix("/tls") {
-                (rest, wants_tls) = (shorter, true);
-            } else if let Some(shorter) = rest.strip_suffix("/noauth") {
-                (rest, without_auth) = (shorter, true);
-            } else {
-                break;
-            }
-        }
-        let is_path = rest.starts_with('/');
-        let (host, port) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
-            Some((host, rest)) => (host, rest.strip_prefix(':')),
-            None if is_path => (rest, None),
-            None => rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port))),
-        };
-        let port = port.map_or(Some(25), |port| match port {
-            "smtp" => Some(25),
-            "submission" => Some(587),
-            number => number.parse().ok(),
-        });
-        Self { host: host.to_owned(), port: port.unwrap_or(25), is_path, wants_tls, without_auth }
-    }
-
-    fn connect(&self) -> std::io::Result<Stream> {
-        let fd: OwnedFd = if self.is_path {
-            UnixStream::connect(&self.host)?.into()
-        } else {
-            TcpStream::connect((self.host.as_str(), self.port))?.into()
-        };
-        Ok(Stream::new(fd))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::{BufRead, BufReader, Read, Write};
-
-    #[test]
-    fn hosts_are_read() {
-        let check = |text, host: &str, port, wants_tls, without_auth| {
-            let is_path = host.starts_with('/');
-            let expected = Server { host: host.into(), port, is_path, wants_tls, without_auth };
-            assert_eq!(Server::parse(text), expected, "{text}");
-        };
-        check("localhost:587", "localhost", 587, false, false);
-        check("mx.example.org", "mx.example.org", 25, false, false);
-        check("[::1]:2525/tls", "::1", 2525, true, false);
-        check("h:smtp/noauth/tls", "h", 25, true, true);
-        check("/run/smtp/noauth", "/run/smtp", 25, false, true);
-    }
 
     #[test]
     fn refusals_have_meanings() {
