@@ -18,7 +18,7 @@
 
 use cyrus_tests::dialogue::{Make, unescape};
 use cyrus_tests::known::Need;
-use cyrus_tests::tls::{certificate, own};
+use cyrus_tests::tls::certificate;
 use cyrus_tests::transcript::{difference, normalise, printable, response};
 use cyrus_tests::{Builder, Instance, Server, Sieve, case, place, record};
 use std::collections::BTreeMap;
@@ -154,7 +154,7 @@ impl Run<'_> {
                 "active" => {
                     let dir = self.sieve_dir(user);
                     symlink(format!("{rest}.bc"), dir.join("defaultbc")).expect("symlink");
-                    own(&dir);
+                    place::own(&dir);
                 }
                 other => panic!("@{other} is not understood"),
             }
@@ -235,7 +235,7 @@ impl Run<'_> {
         let dir = self.sieve_dir(user);
         std::fs::create_dir_all(&dir).expect("mkdir");
         std::fs::write(dir.join(format!("{name}.script")), text).expect("write");
-        own(&self.instance.root().join("sieve"));
+        place::own(&self.instance.root().join("sieve"));
     }
 
     /// Lets the next case find no scripts.
@@ -253,7 +253,6 @@ impl Run<'_> {
     }
 }
 
-/// Gives what the test made to the user that the servers run as.
 fn run(name: &str, make: Make) -> String {
     let script = Script::load(name);
     let instance = script.instance(make);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -269,7 +269,9 @@ impl Instance {
             }
             self.write_options(&options);
         }
-        self.own();
+        if place::is_root() {
+            place::own(&self.root);
+        }
     }
 
     fn write_options(&self, options: &[(String, String)]) {
@@ -300,24 +302,6 @@ impl Instance {
             child.stdin.take().expect("pipe").write_all(b"pw").expect("password");
             assert!(child.wait().expect("saslpasswd2").success(), "saslpasswd2 {user}");
         }
-    }
-
-    /// Gives the directory to the user the servers run as.
-    fn own(&self) {
-        if !place::is_root() {
-            return;
-        }
-        let owner = nix::unistd::User::from_name(&place::user()).ok().flatten().expect("user mail");
-        fn walk(path: &Path, uid: u32, gid: u32) {
-            let _ = chown(path, Some(uid), Some(gid));
-            let is_dir = std::fs::symlink_metadata(path).is_ok_and(|m| m.is_dir());
-            for entry in
-                is_dir.then(|| std::fs::read_dir(path).ok()).flatten().into_iter().flatten().flatten()
-            {
-                walk(&entry.path(), uid, gid);
-            }
-        }
-        walk(&self.root, owner.uid.as_raw(), owner.gid.as_raw());
     }
 
     /// Path of a program as the instance's processes see it.

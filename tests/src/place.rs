@@ -1,5 +1,6 @@
 //! Where things are: the workspace, our programs, the oracle, the shared data.
 
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -80,4 +81,15 @@ pub fn unshare() -> Option<&'static [&'static str]> {
             .is_ok_and(|o| o.status.success())
     });
     works.then_some(args)
+}
+
+/// Gives a tree to the user that the servers run as, when we may.
+pub fn own(path: &Path) {
+    let Some(owner) = nix::unistd::User::from_name(&user()).ok().flatten() else { return };
+    let _ = chown(path, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()));
+    if std::fs::symlink_metadata(path).is_ok_and(|m| m.is_dir()) {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            own(&entry.path());
+        }
+    }
 }

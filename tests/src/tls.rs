@@ -4,7 +4,6 @@ use crate::place;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
@@ -41,20 +40,9 @@ pub fn certificate() -> &'static Path {
         let both = [std::fs::read(dir.join("key.pem")), std::fs::read(dir.join("cert.pem"))];
         let both: Vec<u8> = both.into_iter().flat_map(|part| part.expect("pem")).collect();
         std::fs::write(&file, both).expect("write");
-        own(&dir);
+        place::own(&dir);
         file
     })
-}
-
-/// Gives a tree to the user of the servers, when we may.
-pub fn own(path: &Path) {
-    let Some(owner) = nix::unistd::User::from_name(&place::user()).ok().flatten() else { return };
-    let _ = chown(path, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()));
-    if std::fs::symlink_metadata(path).is_ok_and(|m| m.is_dir()) {
-        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            own(&entry.path());
-        }
-    }
 }
 
 /// Settings of a TLS server with [`certificate`].

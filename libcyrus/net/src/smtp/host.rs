@@ -8,7 +8,7 @@ use super::{Client, Refusal, TIMEOUT};
 use crate::error::Error;
 use crate::prot::Stream;
 use crate::sasl::{self, Failure};
-use crate::tls::{self, ClientOptions};
+use crate::tls;
 use cyrus_base::config::{Config, Opt};
 use cyrus_base::log::{self, Priority};
 use cyrus_sys::sasl::{Code, Credentials, Security};
@@ -34,7 +34,7 @@ fn connect(config: &Config, server: &Server, timeout: Duration) -> Result<Client
     let mut client = Client::over(server.connect(timeout)?, None);
     client.stream.set_timeout(Some(timeout));
     if server.wants_tls {
-        client.stream.start_tls_client(&tls::Client::from_config(config)?, &server.host, timeout)?;
+        secure(&mut client, config, server, timeout)?;
     }
     client.greet()?;
     let authname = config.string(Opt::SmtpAuthAuthname).filter(|_| !server.without_auth);
@@ -94,13 +94,14 @@ fn start_tls(client: &mut Client, config: &Config, server: &Server, timeout: Dur
     if code != *b"220" || !client.stream.buffered().is_empty() {
         return Err(Error::Closed);
     }
-    let settings = tls::Client::new(&ClientOptions {
-        identity: identity(config, server),
-        ca_file: config.path(Opt::TlsServerCaFile).map(Into::into),
-        ca_dir: config.path(Opt::TlsServerCaDir).map(Into::into),
-    })?;
-    client.stream.start_tls_client(&settings, &server.host, timeout)?;
+    secure(client, config, server, timeout)?;
     client.ehlo()
+}
+
+fn secure(client: &mut Client, config: &Config, server: &Server, timeout: Duration) -> Result<(), Error> {
+    let settings = tls::Client::from_config(config, identity(config, server))?;
+    client.stream.start_tls_client(&settings, &server.host, timeout)?;
+    Ok(())
 }
 
 /// Certificate and key for this server: `HOST_client_cert`, `HOST_client_key`, else those for all.

@@ -28,16 +28,14 @@ pub struct ClientOptions {
 }
 
 impl Client {
-    /// Settings for connecting to other servers: `tls_client_cert` and `tls_client_key`. As in C,
-    /// the servers' certificates are not verified unless `tls_server_ca_file` or `_dir` is set.
+    /// Settings for connecting to another server with this certificate and key of ours. As in C, its certificate is
+    /// not verified unless `tls_server_ca_file` or `_dir` is set.
     ///
     /// # Errors
     /// `Config` with a sentence for the log.
-    pub fn from_config(config: &Config) -> Result<Self> {
-        let cert = config.path(Opt::TlsClientCert);
-        let key = config.path(Opt::TlsClientKey).or(cert);
+    pub fn from_config(config: &Config, identity: Option<(PathBuf, PathBuf)>) -> Result<Self> {
         Self::new(&ClientOptions {
-            identity: cert.zip(key).map(|(c, k)| (c.to_owned(), k.to_owned())),
+            identity,
             ca_file: config.path(Opt::TlsServerCaFile).map(Into::into),
             ca_dir: config.path(Opt::TlsServerCaDir).map(Into::into),
         })
