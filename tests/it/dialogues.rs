@@ -37,8 +37,8 @@ macro_rules! dialogues {
 }
 
 dialogues! {
-    acl annotate annotatemore append autocreate bodies catenate compress condstore copy create expunge expunged extras extremes fetch flags idle list_metadata lists lmtp login metadata move_ namespaces
-    parser qresync quota rename search sort status subscribe urlauth usermoves vanished vanished_disconnect
+    acl annotate annotatemore append autocreate bodies boundaries catenate compress condstore copy create expunge expunged extras extremes fetch flags idle list_metadata lists lmtp login metadata move_ namespaces
+    parser qresync quota rename search search_parts sort status subscribe urlauth usermoves vanished vanished_disconnect
 }
 
 #[test]

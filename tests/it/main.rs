@@ -10,6 +10,7 @@ mod dialogues;
 mod events;
 mod golden;
 mod golden_session;
+mod greeting;
 mod hammer;
 mod lmtp;
 mod lmtp_bulk;

@@ -61,8 +61,8 @@ struct Message {
     text: String,
 }
 
-fn scripts() -> Vec<Script> {
-    blocks("scripts.txt").into_iter().map(|(name, text)| Script { name, text }).collect()
+fn scripts(table: &str) -> Vec<Script> {
+    blocks(table).into_iter().map(|(name, text)| Script { name, text }).collect()
 }
 
 fn messages() -> Vec<Message> {
@@ -80,9 +80,19 @@ fn user(index: usize) -> String {
 
 /// One installation after all cases; what became of each.
 fn run(builder: Builder) -> String {
-    let scripts = Arc::new(scripts());
+    let scripts = scripts("scripts.txt");
+    assert!(scripts.len() * messages().len() >= 400, "too few cases");
+    run_scripts(builder, scripts)
+}
+
+/// The same for the scripts whose mailboxes are named in UTF-8.
+fn run_utf8(builder: Builder) -> String {
+    run_scripts(builder.option("sieve_utf8fileinto", "yes"), scripts("utf8.txt"))
+}
+
+fn run_scripts(builder: Builder, scripts: Vec<Script>) -> String {
+    let scripts = Arc::new(scripts);
     let messages = Arc::new(messages());
-    assert!(scripts.len() * messages.len() >= 400, "too few cases");
     let mut builder = builder
         .option("defaultdomain", "mail.example")
         .option("httpmodules", "carddav")
@@ -403,6 +413,20 @@ fn ours_filters_as_the_oracle_did() {
     case("ours::sieve", &[], || {
         let exceptions = [RUN_HERE, COMPILED_HERE, REFUSED_HERE].concat();
         record::check_but("sieve", Server::Ours, &run(builder(Server::Ours, Server::Ours)), &exceptions);
+    });
+}
+
+#[test]
+fn the_oracle_files_by_utf8_names_as_recorded() {
+    case("oracle::sieve_utf8", &[Need::Oracle], || {
+        record::check("sieve_utf8", Server::Oracle, &run_utf8(builder(Server::Oracle, Server::Oracle)));
+    });
+}
+
+#[test]
+fn ours_files_by_utf8_names_as_the_oracle_did() {
+    case("ours::sieve_utf8", &[], || {
+        record::check("sieve_utf8", Server::Ours, &run_utf8(builder(Server::Ours, Server::Ours)));
     });
 }
 

@@ -196,7 +196,7 @@ impl Key<'_> {
                         texts.cached_field_has(*field, needle)
                     }
                     TextField::Body => texts.body_has(needle),
-                    TextField::Text => texts.headers_have(needle) || texts.body_has(needle),
+                    TextField::Text => texts.text_has(needle),
                 })
             }
             Self::Header(name, needle) => Some(message.texts.as_deref_mut()?.header_has(name, needle)),

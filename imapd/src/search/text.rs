@@ -3,6 +3,7 @@
 use crate::annotate::fetch::{self, Entry, Wanted};
 use crate::command::TextField;
 use libcyrus::imap::view::View;
+use libcyrus::mime::Span;
 use libcyrus::mime::cache::{CacheView, Item, may_use_cached_headers, nstring};
 use libcyrus::mime::charset::{Charset, SearchFlags, search_body, search_mimeheader, search_utf8};
 use libcyrus::mime::header;
@@ -65,28 +66,27 @@ impl<'v> Texts<'v> {
         has(file.get(..size).unwrap_or(file))
     }
 
-    /// Whether the message's header or that of any part holds the string.
-    pub fn headers_have(&mut self, needle: &[u8]) -> bool {
+    /// Whether the message's header, or what [`Texts::body_has`] looks into, holds the string.
+    pub fn text_has(&mut self, needle: &[u8]) -> bool {
         let (flags, size) = (self.flags, usize::try_from(self.record.header_size).unwrap_or(usize::MAX));
-        let sections = self.sections();
         let file = self.file();
         let main = file.get(..size).unwrap_or(file);
-        search_mimeheader(needle, main, flags)
-            || sections.leaves().iter().any(|(_, section)| {
-                section.header.size > 0 && search_mimeheader(needle, section.header.of(file), flags)
-            })
+        search_mimeheader(needle, main, flags) || self.body_has(needle)
     }
 
-    /// Whether the text of any part holds the string.
+    /// Whether the text of any part, its header, or the header of a message in the message holds the string.
+    /// C: search_text_match()
     pub fn body_has(&mut self, needle: &[u8]) -> bool {
         let flags = self.flags;
         let sections = self.sections();
         let file = self.file();
-        sections.leaves().iter().any(|(_, section)| {
-            let Some(name) = section.charset.as_deref() else { return false };
-            let Some(charset) = Charset::lookup(name) else { return false };
-            search_body(needle, section.content.of(file), charset, section.encoding, flags)
-        })
+        let header_has = |header: Span| header.size > 0 && search_mimeheader(needle, header.of(file), flags);
+        sections.inner_headers().into_iter().any(header_has)
+            || sections.leaves().iter().any(|(_, section)| {
+                let Some(name) = section.charset.as_deref() else { return false };
+                let Some(charset) = Charset::lookup(name) else { return false };
+                search_body(needle, section.content.of(file), charset, section.encoding, flags)
+            })
     }
 
     fn sections(&mut self) -> SectionMap {

@@ -137,6 +137,24 @@ impl SectionMap {
         out
     }
 
+    /// Where the headers below the message's own are: of parts, multiparts among them, and of messages in it. Some may
+    /// be empty.
+    #[must_use]
+    pub fn inner_headers(&self) -> Vec<Span> {
+        let mut out = Vec::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let message = node.message.as_ref().map(|message| message.header);
+            out.extend(message.filter(|_| index > 0));
+            let children =
+                self.nodes.iter().skip(node.first).take(node.count).map(|child| child.section.header);
+            // The only part of a message that is no multipart is the message.
+            out.extend(
+                children.filter(|header| message.is_none_or(|message| message.offset != header.offset)),
+            );
+        }
+        out
+    }
+
     /// Every part but the multiparts, with its path: leaves and messages.
     #[must_use]
     pub fn bodies(&self) -> Vec<(Vec<u32>, &Section)> {

@@ -36,6 +36,9 @@ fn exercise(bytes: &[u8]) {
         for (_, value) in header::fields(header).take(100) {
             let _ = mimeheader_search_form(value, SearchFlags::default());
         }
+        for header in map.inner_headers() {
+            let _ = header.of(bytes);
+        }
         if bytes.len() < 100_000 {
             for (path, part) in map.leaves() {
                 let charset = part.charset.as_deref().and_then(cyrus_mime::charset::Charset::lookup);

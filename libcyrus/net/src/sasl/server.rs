@@ -105,16 +105,18 @@ impl Server {
         }
         // All plugins together bring in large libraries (libcrypto alone 400 kB of private
         // memory); a short-lived child reads the list so that this process need not keep them.
+        // Its answer is empty where libsasl could not start, else it begins with an octet of its
+        // own: a site without TLS and without `allowplaintext` may well offer nothing.
         let listed = match &self.library {
             Some(Loaded { mechanism: None, .. }) => None,
             _ => cyrus_sys::process::in_child(|| {
-                self.list().map(|l| l.join(" ").into_bytes()).unwrap_or_default()
+                self.list().map(|list| format!("+{}", list.join(" ")).into_bytes()).unwrap_or_default()
             })
-            .ok()
-            .filter(|text| !text.is_empty()),
+            .ok(),
         };
+        let listed = listed.as_deref().and_then(|answer| answer.strip_prefix(b"+"));
         let list = match listed {
-            Some(text) => String::from_utf8_lossy(&text).split(' ').map(str::to_owned).collect(),
+            Some(text) => String::from_utf8_lossy(text).split_ascii_whitespace().map(str::to_owned).collect(),
             None => self.list()?,
         };
         self.known.push((key, list.clone()));
