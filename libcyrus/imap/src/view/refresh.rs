@@ -137,6 +137,9 @@ impl Rows<'_> {
         if now == *self.known {
             return;
         }
+        if self.rows.is_empty() {
+            guard.bring_in();
+        }
         let shared = header.options.has(MailboxOptions::SHARED_SEEN);
         let (seen, recent_uid) = match self.seen_place {
             SeenPlace::Index => (None, header.recentuid),

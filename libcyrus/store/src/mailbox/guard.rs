@@ -116,6 +116,11 @@ impl IndexGuard<'_> {
         self.view(recno).ok_or_else(past)?.read(path)
     }
 
+    /// Has the whole index in memory, for who is about to look at every record and may be the first to do so.
+    pub fn bring_in(&self) {
+        self.mailbox.map.bring_in(&self.mailbox.index_file.file);
+    }
+
     /// All records, expunged ones included, with the changes of this session.
     #[must_use]
     pub fn records(&self) -> Records<'_> {

@@ -210,6 +210,9 @@ impl Mailbox {
         if found.nlink() == 0 {
             return Ok(false);
         }
+        if self.map.is_empty() {
+            Map::bring_in_head(&self.index_file.file, &found);
+        }
         self.map.follow(&self.index_file.file, &found).map_err(|e| Error::io("map index", path, e))?;
         let header = IndexHeader::decode(&self.map, path, UnixTime::now())?;
         let needed =
