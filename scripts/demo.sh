@@ -7,16 +7,19 @@ top=$(pwd)
 demo=${DEMO_DIR:-${CARGO_TARGET_DIR:-target}/demo}
 mkdir -p "$demo"
 demo=$(cd "$demo" && pwd)
+# A demonstration that runs somewhere else, see below.
+elsewhere=$demo/elsewhere
 
 running() { [ -s "$demo/master.pid" ] && kill -0 "$(cat "$demo/master.pid")" 2>/dev/null; }
-stop() {
+stop() (
+  if [ -s "$elsewhere" ]; then demo=$(cat "$elsewhere"); fi
   running || return 0
   pid=$(cat "$demo/master.pid")
   kill "$pid"
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -0 "$pid" 2>/dev/null || return 0; sleep 0.25; done
   echo "demo: master $pid does not end" >&2
   return 1
-}
+)
 if [ "$1" = stop ]; then stop; echo "demo: stopped"; exit 0; fi
 bin=$(cd "$1" && pwd)
 fail() { echo "demo: $*" >&2; tail -n 20 "$demo/master.out" >&2 2>/dev/null || true; exit 1; }
@@ -26,6 +29,7 @@ for p in master imapd lmtpd idled tools; do
   [ -x "$(prog $p)" ] || fail "$(prog $p) is not there; is this program finished? (see README.md)"
 done
 stop
+rm -f "$elsewhere"
 # As root the servers run as Debian's user mail, and everything must be in reach of it.
 user=$(id -un) as=""
 if [ "$(id -u)" = 0 ]; then
@@ -33,6 +37,7 @@ if [ "$(id -u)" = 0 ]; then
   if ! $as test -x "$(prog imapd)" || ! $as test -x "$demo"; then
     [ -z "${DEMO_DIR:-}" ] || fail "user mail cannot reach $bin or $demo"
     demo=/tmp/cyrus-demo
+    echo "$demo" >"$elsewhere"
     rm -rf "$demo"
     mkdir -p "$demo/bin"
     for p in master imapd lmtpd idled tools; do cp "$(prog $p)" "$demo/bin/"; done

@@ -114,12 +114,15 @@ class Instance:
         return found
 
     def everybody(self):
-        """Pids and program names of all processes of this instance, those of a dead master too: they have files of it open."""
+        """Pids and program names of all processes of this instance, those of a dead master too: they name its directory in
+        their arguments or have files of it open."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 files = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-                if any(name.startswith(self.dir) for name in files):
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    is_named = self.dir.encode() in file.read()
+                if is_named or any(name.startswith(self.dir) for name in files):
                     found.append((int(pid), os.path.basename(os.readlink(f"/proc/{pid}/exe"))))
             except OSError:
                 pass
